@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# tcplens: `make help` tells the targets.
+
+MAKEFLAGS += --no-builtin-rules
+
+B ?= build
+PREFIX ?= /usr/local
+ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= bpftool
+PKG_CONFIG ?= pkg-config
+ifeq ($(origin CC),default)
+CC = $(CROSS_COMPILE)gcc
+endif
+# Debian keeps bpftool where only root's PATH leads.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-8s%s\n'
+endif
+
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
+ifeq ($(wildcard vmlinux/$(ARCH)/vmlinux.h),)
+$(error There is no vmlinux/$(ARCH)/vmlinux.h: ARCH is one of $(patsubst vmlinux/%/vmlinux.h,%,$(wildcard vmlinux/*/vmlinux.h)); vmlinux/README.md tells how to add one)
+endif
+endif
+
+# ---- flags
+
+CFLAGS ?= -O2 -g
+WARN = -Wall -Wextra
+OWN_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) -Ibpf -Itracer -I$(B) -pthread
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libbpf libelf zlib 2>/dev/null)
+LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) -pthread
+STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) -pthread
+
+BPF_ARCH = $(patsubst x86_64,x86,$(ARCH))
+BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARN) -Wno-unused-parameter \
+	     -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux/$(ARCH) -Ibpf $(LIB_CFLAGS)
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+UNIT_CFLAGS = -O1 -g $(OWN_CFLAGS) -Itests/unit $(SANITIZE)
+LIVE_CFLAGS = -O2 -g -std=gnu11 $(WARN) -Itests/live/src -pthread $(if $(STATIC),-static)
+
+# ---- files
+
+# maps.bpf.o comes first: see bpf/maps.bpf.c.
+BPF_SRC = bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
+BPF_OBJ = $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
+
+SRC = $(sort $(wildcard tracer/*.c))
+OBJ = $(SRC:tracer/%.c=$(B)/obj/%.o)
+STATIC_OBJ = $(SRC:tracer/%.c=$(B)/obj-static/%.o)
+
+# These need libbpf or the skeleton, or call what does.  All others are pure: the
+# unit tests link with them, compiled with sanitizers.
+BPF_USERS = attach cmd_doctor cmd_view hooks main privs seed session source_live
+PURE = $(filter-out $(BPF_USERS:%=tracer/%.c),$(SRC))
+
+UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BIN = $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+UNIT_HELPERS = $(filter-out $(UNIT_SRC),$(sort $(wildcard tests/unit/*.c)))
+UNIT_LIB = $(PURE:tracer/%.c=$(B)/unit/tracer/%.o) $(UNIT_HELPERS:tests/unit/%.c=$(B)/unit/tests/%.o)
+
+LIVE_BIN = $(patsubst tests/live/src/%.c,$(B)/live/%,$(sort $(wildcard tests/live/src/*.c)))
+
+# ---- targets
+
+.PHONY: all static install unit unit-programs live-programs clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/tcplens
+
+static: $(B)/tcplens-static
+
+help:
+	@echo 'make                 $(B)/tcplens'
+	@echo 'make static          $(B)/tcplens-static, to be copied to other machines'
+	@echo 'make install         to $$(DESTDIR)$$(PREFIX)/bin; PREFIX=/usr/local'
+	@echo 'make unit            build and run the unit tests, with sanitizers; no privileges needed'
+	@echo 'make live-programs   the programs of the live tests, in $(B)/live; STATIC=1: static'
+	@echo 'make clean'
+	@echo
+	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  For another machine:'
+	@echo 'ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- PKG_CONFIG=aarch64-linux-gnu-pkg-config B=build/arm64'
+
+install: $(B)/tcplens
+	install -D -m 755 $(B)/tcplens $(DESTDIR)$(PREFIX)/bin/tcplens
+
+clean:
+	rm -rf $(B)
+
+# Files that change when the commands do: other flags, other objects.  (+: also in make -n,
+# which would take them for changed otherwise.)
+$(B)/.flags-build: FLAGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) $(CLANG) $(BPF_CFLAGS)
+$(B)/.flags-link: FLAGS = $(LDFLAGS) $(LIBS)
+$(B)/.flags-live: FLAGS = $(CC) $(LIVE_CFLAGS) $(LDFLAGS)
+$(B)/.flags-unit: FLAGS = $(CC) $(UNIT_CFLAGS)
+$(B)/.flags-%: FORCE
+	+@mkdir -p $(B)
+	+@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+# ---- kernel side
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(B)/.flags-build Makefile
+	$(say) BPF $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)$(LLVM_STRIP) -g $@
+
+$(B)/tcplens.bpf.o: $(BPF_OBJ)
+	$(say) LINK $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/tcplens.skel.h: $(B)/tcplens.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name tcplens_bpf > $@
+
+# ---- user side
+
+# Before the first build nothing tells who includes the skeleton; afterwards the .d files do.
+$(BPF_USERS:%=$(B)/obj/%.o) $(BPF_USERS:%=$(B)/obj-static/%.o): | $(B)/tcplens.skel.h
+
+$(B)/obj/%.o: tracer/%.c $(B)/.flags-build Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -c $< -o $@
+
+# Names come from /etc alone there: the C library's look-ups need its shared parts.
+$(B)/obj-static/%.o: tracer/%.c $(B)/.flags-build Makefile
+	$(say) CC '$< (static)'
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DTCPLENS_STATIC $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tcplens: $(OBJ) $(B)/.flags-link
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+
+$(B)/tcplens-static: $(STATIC_OBJ) $(B)/.flags-link
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(STATIC_OBJ) $(STATIC_LIBS)
+
+# ---- tests
+
+$(B)/unit/tracer/%.o: tracer/%.c $(B)/.flags-unit Makefile
+	$(say) CC '$< (sanitized)'
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/unit/tests/%.o: tests/unit/%.c $(B)/.flags-unit Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+
+# An archive: each test takes what it uses, and is not rebuilt into one with everything.
+$(B)/unit/pure.a: $(UNIT_LIB)
+	$(say) AR $@
+	@rm -f $@
+	$(Q)$(CROSS_COMPILE)ar rcs $@ $^
+
+$(UNIT_BIN): $(B)/unit/%: $(B)/unit/tests/%.o $(B)/unit/pure.a
+	$(say) LINK $@
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -pthread
+
+unit-programs: $(UNIT_BIN)
+
+unit: unit-programs
+	$(Q)fail=0; for t in $(UNIT_BIN); do $$t || fail=1; done; exit $$fail
+
+live-programs: $(LIVE_BIN)
+
+$(B)/live/%: tests/live/src/%.c $(B)/.flags-live Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIVE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS)
+
+-include $(wildcard $(B)/*/*.d $(B)/unit/*/*.d)

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What user space tells the programs before they are loaded: one read-only
+ * struct, so that the verifier removes what is switched off, and one array of
+ * ranges that the filter sets point into.
+ */
+#ifndef TCPLENS_CONFIG_H
+#define TCPLENS_CONFIG_H
+
+#include "event.h"
+
+/* A 128-bit key, most significant half first: any filter value fits in one. */
+struct fkey {
+	__u64 h;
+	__u64 l;
+};
+
+/* lo <= key <= hi, both included. */
+struct frange {
+	struct fkey lo;
+	struct fkey hi;
+};
+
+/*
+ * The sets a connection is matched against.  What a key is:
+ * numbers are {0, n}; addresses are the 16 bytes as a big-endian number
+ * (IPv4 as ::ffff:a.b.c.d); a comm is its 16 bytes as a big-endian number.
+ */
+enum fset {
+	FS_PID = 0, /* owner's thread group */
+	FS_UID,
+	FS_COMM,
+	FS_CGROUP, /* cgroup id; the kernel side also accepts descendants */
+	FS_NETNS,
+	FS_PORT,  /* either end */
+	FS_LPORT, /* local end */
+	FS_RPORT,
+	FS_LADDR,
+	FS_RADDR,
+	FS_MAX,
+};
+
+#define FSET_ANY ((1 << FS_MAX) - 1)
+
+/* Slices of the range array: sorted by lo, not overlapping. */
+struct fslice {
+	__u32 off;
+	__u32 n;
+};
+
+/* A key passes if it is in `allow` (or allow is empty) and not in `deny`. */
+struct ffilter {
+	struct fslice allow;
+	struct fslice deny;
+};
+
+#define FFLAGS_MAX 8
+#define FRANGES_MAX (1 << 18)
+
+/* Passes if (flags & mask) == value for any of the entries, or there are none. */
+struct fflags {
+	__u16 mask;
+	__u16 value;
+};
+
+struct filter {
+	struct ffilter set[FS_MAX];
+	struct fflags flags[FFLAGS_MAX];
+	__u8 nflags;
+	__u8 dirs;   /* 1 << enum ev_dir; 0: both */
+	__u8 ips;    /* 1: IPv4, 2: IPv6; 0: both */
+	__u8 tree;   /* only processes in the `tree` map: -- COMMAND and its children */
+	__u16 states; /* 1 << kernel's TCP_* number; 0: all */
+	__u8 used;   /* any per-connection filter is set (set[], ips, tree) */
+	__u8 pad[5];
+};
+
+struct config {
+	struct filter filter;
+	__u8 direct;	    /* bpf_rdonly_cast is there: loads instead of probe reads */
+	__u8 in_by_tuple;   /* received segments come without their socket (tracepoint backend) */
+	__u8 out_all;	    /* net_dev_queue reports full sockets too (tracepoint backend) */
+	__u8 emit_segments;
+	__u8 emit_states;
+	__u8 pad[3];
+	__u64 self_pid; /* tcplens itself: its own sockets (none today) are not special */
+};
+
+#endif

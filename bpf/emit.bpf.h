@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Reserve, submit, and count what could not be stored, per hook. */
+#ifndef TCPLENS_EMIT_BPF_H
+#define TCPLENS_EMIT_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline void count_lost(enum ev_hook hook)
+{
+	__u32 k = hook;
+	struct hook_stats *st = bpf_map_lookup_elem(&stats, &k);
+
+	if (st)
+		st->lost++;
+}
+
+/* Room for one record with its header filled in, or NULL: then the loss is counted. */
+static __always_inline void *emit_reserve(enum ev_hook hook, enum ev_type type, __u64 size)
+{
+	struct ev_hdr *h = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!h) {
+		count_lost(hook);
+		return 0;
+	}
+	h->type = type;
+	h->len = size;
+	h->hook = hook;
+	h->pad[0] = h->pad[1] = h->pad[2] = 0;
+	return h;
+}
+
+static __always_inline void emit_submit(void *rec, enum ev_hook hook)
+{
+	__u32 k = hook;
+	struct hook_stats *st = bpf_map_lookup_elem(&stats, &k);
+
+	if (st)
+		st->records++;
+	bpf_ringbuf_submit(rec, 0);
+}
+
+#endif

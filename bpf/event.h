@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The only definition of what travels from the kernel to user space, included
+ * by both sides.  Fixed-width integers, no pointers, no bit-fields, no holes:
+ * a recording is a file header followed by these same records.
+ *
+ * Byte order: everything is in host order, except addresses, which are the 16
+ * bytes of an IPv6 address as on the wire (IPv4 as ::ffff:a.b.c.d).
+ */
+#ifndef TCPLENS_EVENT_H
+#define TCPLENS_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <stdint.h>
+#include <linux/types.h>
+#endif
+
+enum ev_type {
+	EV_NONE = 0,
+	EV_SEGMENT = 1, /* struct ev_segment */
+	EV_STATE = 2,	/* struct ev_state */
+	EV_LOST = 3,	/* struct ev_lost; made by user space, never by a program */
+	EV_TYPE_MAX,
+};
+
+/* The hook a record comes from: what losses and costs are counted by. */
+enum ev_hook {
+	HOOK_SEG_OUT = 0,
+	HOOK_SEG_IN,
+	HOOK_STATE,
+	HOOK_CONN, /* connection table full: owner and conn of what follows unknown */
+	HOOK_MAX,
+};
+
+/* How the owner is known (owner.bpf.h has the rules). */
+enum ev_how {
+	HOW_UNKNOWN = 0,
+	HOW_CONNECT,  /* called connect() */
+	HOW_ACCEPT,   /* accept() returned it */
+	HOW_LISTENER, /* owner of the listening socket; not accepted yet, as far as seen */
+	HOW_IO,	      /* sent, received or closed last */
+	HOW_SEED,     /* held a descriptor of it when tracing began */
+	HOW_KERNEL,   /* made by the kernel itself: no process */
+	HOW_MAX,
+};
+
+enum ev_dir { DIR_OUT = 0, DIR_IN = 1 };
+
+/* TCP header flags, as in bytes 12 and 13 of the header (RFC 9293, RFC 9768 for AE). */
+#define TF_FIN 0x001
+#define TF_SYN 0x002
+#define TF_RST 0x004
+#define TF_PSH 0x008
+#define TF_ACK 0x010
+#define TF_URG 0x020
+#define TF_ECE 0x040
+#define TF_CWR 0x080
+#define TF_AE 0x100
+
+struct ev_hdr {
+	__u16 type; /* enum ev_type */
+	__u16 len;  /* of the whole record, this header included; a multiple of 8 */
+	__u8 hook;  /* enum ev_hook */
+	__u8 pad[3];
+	__u64 mono_ns; /* CLOCK_MONOTONIC at the hook */
+};
+
+/* Who: the connection and its owner.  `pid` 0: no process is known. */
+struct ev_who {
+	__u64 conn;	 /* connection id, unique in this run; 0: none */
+	__u64 cgroup_id; /* cgroup v2 of the owner; 0: unknown */
+	__u32 pid;	 /* thread group, in the initial pid namespace */
+	__u32 tid;	 /* last thread that used the socket */
+	__u32 uid;	 /* effective user of the owner; valid if pid != 0 */
+	__u32 netns;	 /* inode of the network namespace; 0: unknown */
+	char comm[16];	 /* of the thread group leader, NUL-padded; valid if pid != 0 */
+	__u8 how;	 /* enum ev_how */
+	__u8 pad[7];
+};
+
+/* Both ends; local is always the traced socket's side. */
+struct ev_ends {
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u16 lport; /* 0: none yet */
+	__u16 rport;
+	__u8 ip; /* 4 or 6; a v4-mapped connection is 4 */
+	__u8 pad[3];
+};
+
+/* ev_segment.has */
+#define SEG_HAS_SOCK 0x01 /* srtt_us … retrans: there is a full socket */
+#define SEG_HAS_IP 0x02	  /* ttl, tos */
+#define SEG_HAS_MAC 0x04  /* smac, dmac */
+#define SEG_HAS_TS 0x08	  /* tsval, tsecr */
+#define SEG_HAS_WIN 0x10  /* win is scaled; else the scale is unknown and win is absent */
+#define SEG_HAS_ISN 0x20  /* seq_base */
+#define SEG_HAS_IACK 0x40 /* ack_base */
+
+/* One skb that TCP sent or received: one segment, or `segs` of them coalesced. */
+struct ev_segment {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u32 seq;
+	__u32 ack; /* meaningful with TF_ACK */
+	__u32 len; /* payload bytes, all segments together */
+	__u32 win; /* bytes, scaled */
+	__u32 seq_base; /* initial sequence number of this direction, or the first one seen */
+	__u32 ack_base; /* the same of the other direction */
+	__u32 tsval;
+	__u32 tsecr;
+	__u32 srtt_us;	  /* 0: no sample yet */
+	__u32 min_rtt_us; /* ~0: no sample yet */
+	__u32 cwnd;	  /* segments */
+	__u32 ssthresh;	  /* segments; 0x7fffffff: not set yet (TCP_INFINITE_SSTHRESH) */
+	__u32 unacked;	  /* bytes sent and not acknowledged */
+	__u32 retrans;	  /* segments retransmitted in the connection's life */
+	__u16 flags;	  /* TF_* */
+	__u16 segs;	  /* wire segments in this skb, >= 1 */
+	__u8 dir;	  /* enum ev_dir */
+	__u8 state;	  /* kernel's TCP_* number before the segment; 0: no socket */
+	__u8 has;	  /* SEG_HAS_* */
+	__u8 ttl;	  /* or hop limit */
+	__u8 tos;	  /* DSCP << 2 | ECN */
+	__u8 smac[6];
+	__u8 dmac[6];
+	__u8 pad[3];
+};
+
+/* ev_state.has */
+#define STATE_HAS_IN_OLD 0x01 /* in_old_ns */
+#define STATE_PARTIAL 0x02    /* the old state began before the tracer */
+
+struct ev_state {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 in_old_ns; /* time spent in the old state */
+	__u8 old;	 /* kernel's TCP_* numbers */
+	__u8 new;
+	__u8 has; /* STATE_* */
+	__u8 pad[5];
+};
+
+/* Records that could not be stored since the last such record of this hook. */
+struct ev_lost {
+	struct ev_hdr hdr;
+	__u64 count;
+};
+
+#ifdef __cplusplus
+#define EV_ASSERT(c, m) static_assert(c, m)
+#else
+#define EV_ASSERT(c, m) _Static_assert(c, m)
+#endif
+EV_ASSERT(sizeof(struct ev_hdr) == 16, "ev_hdr");
+EV_ASSERT(sizeof(struct ev_who) == 56, "ev_who");
+EV_ASSERT(sizeof(struct ev_ends) == 40, "ev_ends");
+EV_ASSERT(sizeof(struct ev_segment) == 192, "ev_segment");
+EV_ASSERT(sizeof(struct ev_state) == 16 + 56 + 40 + 16, "ev_state");
+EV_ASSERT(sizeof(struct ev_lost) == 24, "ev_lost");
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Requests: connections that are not full sockets yet. */
+#ifndef TCPLENS_GHOST_BPF_H
+#define TCPLENS_GHOST_BPF_H
+
+#include "conn.bpf.h"
+
+/*
+ * A request waits for its final ACK: the listener's owner answers for it.
+ * `lsk` may be NULL (SYN cookie): then whoever listens on the port.
+ */
+__attribute__((unused)) static __noinline struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
+{
+	struct conn *old = bpf_map_lookup_elem(&ghosts, t), *l = 0;
+	struct conn new = {}, *g = &new;
+
+	if (old && old->state == ST_NEW_SYN_RECV)
+		return old;
+	if (lsk)
+		l = conn_get(lsk);
+	g->who.netns = t->netns;
+	if (l) {
+		who_copy(&g->who, l);
+		g->known = l->known & (CONN_CG_ALLOW | CONN_CG_DENY);
+		if (g->who.how != HOW_KERNEL && g->who.pid)
+			g->who.how = HOW_LISTENER;
+	} else {
+		who_from_port(&g->who, t->netns, t->lport);
+	}
+	g->who.conn = conn_new_id();
+	g->since_ns = bpf_ktime_get_ns();
+	g->state = ST_NEW_SYN_RECV;
+	bpf_map_update_elem(&ghosts, t, g, BPF_ANY);
+	return bpf_map_lookup_elem(&ghosts, t);
+}
+
+/* The request became a socket: it is the same connection, and the listener's until accepted. */
+static __always_inline void adopt_embryo(struct conn *c, const struct tuple *t)
+{
+	struct conn *g = bpf_map_lookup_elem(&ghosts, t);
+
+	if (g && g->state == ST_NEW_SYN_RECV) {
+		who_write_begin(c);
+		c->who = g->who;
+		who_write_end(c);
+		c->iss = g->iss;
+		c->irs = g->irs;
+		c->known |= g->known & (CONN_ISS | CONN_IRS | CONN_CG_ALLOW | CONN_CG_DENY);
+		bpf_map_delete_elem(&ghosts, t);
+	} else if (c->who.how == HOW_UNKNOWN) {
+		who_from_port(&c->who, t->netns, t->lport);
+	}
+}
+
+#endif

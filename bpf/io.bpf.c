@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* Who uses a socket: accept, send and receive; and who is whose child. */
+#include "conn.bpf.h"
+
+static __always_inline int on_io(struct sock *sk)
+{
+	struct ev_ends e;
+	struct conn *c;
+
+	sk = AS(struct sock, sk);
+	c = conn_get(sk);
+	if (!c) {
+		if (!sock_is_tcp(sk) || RD(sk, __sk_common.skc_state) == ST_CLOSE)
+			return 0;
+		sock_ends(&e, sk, 1);
+		c = conn_get_or_add(sk, &e);
+	}
+	if (c)
+		conn_used(c);
+	return 0;
+}
+
+SEC("?fentry/tcp_sendmsg")
+int BPF_PROG(send_fentry, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+SEC("?kprobe/tcp_sendmsg")
+int BPF_KPROBE(send_kprobe, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+SEC("?fentry/tcp_recvmsg")
+int BPF_PROG(recv_fentry, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+SEC("?kprobe/tcp_recvmsg")
+int BPF_KPROBE(recv_kprobe, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+/* 6.16: before the data is handed to the network, so the first segment is right already. */
+SEC("?tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(send_locked_tp, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+/* 6.3 (6e6eda44b939): when the call returns; other protocols as well. */
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(send_tp, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(recv_tp, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+/* In the reader's call, after copying and before the ACK that makes room known. */
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(recv_space_tp, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+static __always_inline int on_accept(struct sock *sk)
+{
+	struct ev_ends e;
+	struct conn *c;
+
+	if (!sk)
+		return 0;
+	sk = AS(struct sock, sk);
+	if (!sock_is_tcp(sk))
+		return 0;
+	sock_ends(&e, sk, 1);
+	c = conn_get_or_add(sk, &e);
+	if (!c || c->who.how == HOW_KERNEL)
+		return 0;
+	if (task_is_kernel((void *)bpf_get_current_task())) {
+		who_write_begin(c);
+		c->who.pid = 0;
+		c->who.how = HOW_KERNEL;
+		who_write_end(c);
+		return 0;
+	}
+	conn_set_owner(c, HOW_ACCEPT);
+	return 0;
+}
+
+/*
+ * 6.10 (92ef0fd55ac8) took two of the four arguments away, so the return value
+ * sits at another index; the context of fexit is an array of arguments with it
+ * at the end.
+ */
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(accept4_fexit, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
+{
+	return on_accept(ret);
+}
+
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(accept2_fexit, struct sock *sk, void *arg, struct sock *ret)
+{
+	return on_accept(ret);
+}
+
+SEC("?kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
+{
+	return on_accept(ret);
+}
+
+/* A name changed: exec, or prctl(PR_SET_NAME). */
+SEC("?tp_btf/task_rename")
+int BPF_PROG(renamed, struct task_struct *t)
+{
+	__sync_fetch_and_add(&rename_gen, 1);
+	return 0;
+}
+
+/* Children of -- COMMAND belong to it. */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
+	__u8 one = 1;
+
+	if (from != to && bpf_map_lookup_elem(&tree, &from))
+		bpf_map_update_elem(&tree, &to, &one, BPF_ANY);
+	return 0;
+}

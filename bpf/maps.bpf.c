@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Storage of what maps.bpf.h declares.
+ *
+ * Linked first: libbpf's linker does not move a map that an earlier object
+ * only declared ("failed to find map for section").
+ */
+#include "maps.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct config cfg = {};
+__u32 rename_gen = 0;
+
+struct events_map events SEC(".maps");
+struct ranges_map ranges SEC(".maps");
+struct stats_map stats SEC(".maps");
+struct conns_map conns SEC(".maps");
+struct by_tuple_map by_tuple SEC(".maps");
+struct ghosts_map ghosts SEC(".maps");
+struct parked_map parked SEC(".maps");
+struct listeners_map listeners SEC(".maps");
+struct tree_map tree SEC(".maps");
+struct ids_map ids SEC(".maps");
+struct last_skb_map last_skb SEC(".maps");
+struct scratch_map scratch SEC(".maps");

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The maps and the configuration that all programs share; maps.bpf.c defines them. */
+#ifndef TCPLENS_MAPS_BPF_H
+#define TCPLENS_MAPS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "config.h"
+
+extern const volatile struct config cfg;
+
+/* Counts changes of any process name, so that a remembered comm is read again. */
+extern __u32 rename_gen;
+
+/* One connection's two ends and its network namespace, as seen on the wire. */
+struct tuple {
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u16 lport;
+	__u16 rport;
+	__u32 netns;
+} __attribute__((aligned(8)));
+
+/* conn.known */
+#define CONN_ISS 0x01	      /* iss is set */
+#define CONN_IRS 0x02	      /* irs is set */
+#define CONN_INDEXED 0x04     /* by_tuple holds `wire` */
+#define CONN_CG_ALLOW 0x08    /* owner's cgroup is below one that --cgroup allows */
+#define CONN_CG_DENY 0x10     /* … denies */
+#define CONN_CHILD 0x20	      /* made for a listener; the LISTEN -> SYN-RECEIVED record waits */
+#define CONN_WSCALE 0x40      /* the window scales are known */
+#define CONN_WIRE 0x80	      /* `wire` is from a packet, not from the socket */
+
+enum conn_verdict { VERDICT_NONE = 0, VERDICT_PASS, VERDICT_REJECT };
+
+/*
+ * What is remembered of a connection: of a full socket (map `conns`), or of
+ * what has no full socket, before or after (map `ghosts`): a request that
+ * waits for its final ACK, TIME-WAIT, a connection that is gone.
+ */
+struct conn {
+	struct ev_who who;
+	struct tuple wire;
+	__u64 since_ns; /* when the current state began; 0: before the tracer */
+	__u32 iss;	/* our initial sequence number, or the first one seen */
+	__u32 irs;	/* the peer's */
+	__u32 gen;	/* odd while `who` is being written */
+	__u32 comm_gen; /* rename_gen when comm was read */
+	__u8 known;	/* CONN_* */
+	__u8 verdict;	/* enum conn_verdict: the filters' answer, kept until the owner changes */
+	__u8 state;	/* of a ghost: kernel's TCP_* number, 0: closed; of a listener: LISTEN */
+	__u8 snd_wscale;
+	__u8 rcv_wscale;
+	__u8 pad[3];
+};
+
+struct hook_stats {
+	__u64 records; /* stored in the ring */
+	__u64 lost;    /* could not be stored */
+};
+
+struct port_key {
+	__u32 netns;
+	__u32 port;
+};
+
+/* All listeners of one port: the owner, if they have the same. */
+struct port_owner {
+	struct ev_who who;
+	__u32 count;
+	__u32 mixed; /* several processes listen: which one a SYN is for is not known here */
+};
+
+/* The last packet that a device-level hook saw on this CPU. */
+struct last_skb {
+	__u64 skb;
+	__u64 dev;
+	__u64 seq_ack;
+};
+
+struct events_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+};
+extern struct events_map events SEC(".maps");
+
+struct ranges_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct frange);
+};
+extern struct ranges_map ranges SEC(".maps");
+
+struct stats_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOK_MAX);
+	__type(key, __u32);
+	__type(value, struct hook_stats);
+};
+extern struct stats_map stats SEC(".maps");
+
+/* struct sock * -> its connection; freed at tcp_destroy_sock. */
+struct conns_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
+	__type(value, struct conn);
+};
+extern struct conns_map conns SEC(".maps");
+
+/* Wire tuple -> struct sock *, for hooks that see packets without their socket. */
+struct by_tuple_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct tuple);
+	__type(value, __u64);
+};
+extern struct by_tuple_map by_tuple SEC(".maps");
+
+struct ghosts_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct tuple);
+	__type(value, struct conn);
+};
+extern struct ghosts_map ghosts SEC(".maps");
+
+/* SYNs that arrived and are not answered yet (tracepoint backend). */
+struct parked_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tuple);
+	__type(value, struct ev_segment);
+};
+extern struct parked_map parked SEC(".maps");
+
+struct listeners_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct port_key);
+	__type(value, struct port_owner);
+};
+extern struct listeners_map listeners SEC(".maps");
+
+/* Thread groups that -- COMMAND started. */
+struct tree_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+extern struct tree_map tree SEC(".maps");
+
+struct ids_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+extern struct ids_map ids SEC(".maps");
+
+struct last_skb_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct last_skb);
+};
+extern struct last_skb_map last_skb SEC(".maps");
+
+/*
+ * A record to be parked is too large for the stack.  Only for programs that run
+ * in softirq: one in process context may be interrupted by another on its CPU.
+ */
+struct scratch_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_segment);
+};
+extern struct scratch_map scratch SEC(".maps");
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who owns a socket, and how we know.
+ *
+ * `current` names the owner only inside a system call on that very socket:
+ * connect(), accept(), listen(), send, receive, close.  In softirq it is
+ * whoever was interrupted, so nothing here is called from there.
+ */
+#ifndef TCPLENS_OWNER_BPF_H
+#define TCPLENS_OWNER_BPF_H
+
+#include "filter.bpf.h"
+#include "sock.bpf.h"
+
+#define PF_KTHREAD 0x00200000
+
+/* Fills pid, tid, uid, comm, cgroup of `w` from a task; CONN_CG_* bits in *known. */
+static __always_inline void who_from_task(struct ev_who *w, struct task_struct *t, __u8 *known)
+{
+	struct task_struct *leader = BPF_CORE_READ(t, group_leader);
+	struct cgroup *cgrp = BPF_CORE_READ(t, cgroups, dfl_cgrp);
+
+	w->pid = BPF_CORE_READ(t, tgid);
+	w->tid = BPF_CORE_READ(t, pid);
+	w->uid = BPF_CORE_READ(t, cred, euid.val);
+	/* The leader's name: a thread's own is "Socket Thr", io_uring's "iou-wrk-…". */
+	bpf_core_read(w->comm, sizeof(w->comm), &leader->comm);
+	w->cgroup_id = BPF_CORE_READ(cgrp, kn, id);
+	cgroup_bits(cgrp, known);
+}
+
+static __always_inline void who_none(struct ev_who *w, __u8 how)
+{
+	__builtin_memset(w, 0, sizeof(*w));
+	w->how = how;
+}
+
+/* The kernel's own thread, or a process.  io_uring workers are part of their process (5.12+). */
+static __always_inline int task_is_kernel(struct task_struct *t)
+{
+	return !!(BPF_CORE_READ(t, flags) & PF_KTHREAD);
+}
+
+#endif

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The segment programs, sent and received.
+ *
+ * One object, because only one may refer to a kernel function: libbpf's linker
+ * before 1.3 fails on a second one ("failed to resolve size of underlying
+ * type").  The rest, which runs far less often, reads the portable way.
+ */
+#define DIRECT_READS 1
+#include "segment_out.bpf.h"
+#include "segment_in.bpf.h"

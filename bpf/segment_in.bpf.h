@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Received segments.
+ *
+ * fentry and kprobe: tcp_rcv_established() for the established,
+ * tcp_rcv_state_process() for all other full sockets,
+ * tcp_timewait_state_process(), and tcp_check_req() for what a waiting request
+ * gets besides its final ACK (which its new socket shows again).
+ *
+ * tracepoint: netif_receive_skb, before TCP has looked for the socket.  It is
+ * found by the tuple, among sockets that have sent something or were open at
+ * the start; what is in no table is not reported, as it may be on its way
+ * through this machine to another.
+ *
+ * A segment for no socket at all is met where it is dropped for that reason.
+ */
+#ifndef TCPLENS_SEGMENT_IN_BPF_H
+#define TCPLENS_SEGMENT_IN_BPF_H
+
+#include "ghost.bpf.h"
+#include "segment.bpf.h"
+
+/* TCP has found the socket; skb->data is the TCP header, the IP header is still in front. */
+static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct packet p = {};
+	struct conn *c, *g;
+	struct ev_ends e;
+	struct tuple t;
+	__u16 word;
+
+	sk = AS(struct sock, sk);
+	skb = AS(struct sk_buff, skb);
+	p.skb = skb;
+	p.th = RD(skb, data);
+	p.ih = RD(skb, head) + RD(skb, network_header);
+	p.len = RD(skb, len);
+	p.ip = RD(skb, protocol) == bpf_htons(ETH_P_IP) ? 4 : 6;
+	word = tcp_word(p.th);
+	if (RD(sk, __sk_common.skc_state) == ST_LISTEN) {
+		packet_ends(&e, &p, 1);
+		tuple_of(&t, &e, sock_netns(sk));
+		if ((word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN) {
+			bpf_map_delete_elem(&ghosts, &t);
+			g = ghost_embryo(&t, sk);
+		} else {
+			g = conn_get(sk);
+		}
+		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+	}
+	sock_ends(&e, sk, 1);
+	c = conn_get_or_add(sk, &e);
+	if (c && (c->known & CONN_CHILD)) {
+		/* The ACK that ends the handshake: the state change comes after it. */
+		tuple_of(&t, &e, c->who.netns);
+		adopt_embryo(c, &t);
+	}
+	return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
+}
+
+SEC("?fentry/tcp_rcv_established")
+int BPF_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
+{
+	return on_rcv(sk, skb);
+}
+
+SEC("?kprobe/tcp_rcv_established")
+int BPF_KPROBE(in_est_kprobe, struct sock *sk, struct sk_buff *skb)
+{
+	return on_rcv(sk, skb);
+}
+
+SEC("?fentry/tcp_rcv_state_process")
+int BPF_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
+{
+	return on_rcv(sk, skb);
+}
+
+SEC("?kprobe/tcp_rcv_state_process")
+int BPF_KPROBE(in_state_kprobe, struct sock *sk, struct sk_buff *skb)
+{
+	return on_rcv(sk, skb);
+}
+
+/* A mini-socket got it: TIME-WAIT, or a request (then `lsk` listens). */
+static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, struct sock *lsk)
+{
+	struct packet p = {};
+	struct conn *g;
+	struct ev_ends e;
+	struct tuple t;
+	__u16 word;
+
+	skb = AS(struct sk_buff, skb);
+	p.skb = skb;
+	p.th = RD(skb, data);
+	p.ih = RD(skb, head) + RD(skb, network_header);
+	p.len = RD(skb, len);
+	p.ip = RD(skb, protocol) == bpf_htons(ETH_P_IP) ? 4 : 6;
+	word = tcp_word(p.th);
+	/* The final ACK goes on to the new socket, and is reported there. */
+	if (lsk && (word & (TF_SYN | TF_RST | TF_ACK)) == TF_ACK)
+		return 0;
+	packet_ends(&e, &p, 1);
+	tuple_of(&t, &e, sock_netns(AS(struct sock, mini)));
+	if (lsk)
+		g = ghost_embryo(&t, AS(struct sock, lsk));
+	else
+		g = bpf_map_lookup_elem(&ghosts, &t);
+	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+}
+
+SEC("?fentry/tcp_timewait_state_process")
+int BPF_PROG(in_tw_fentry, struct inet_timewait_sock *tw, struct sk_buff *skb)
+{
+	return on_rcv_mini((struct sock *)tw, skb, 0);
+}
+
+SEC("?kprobe/tcp_timewait_state_process")
+int BPF_KPROBE(in_tw_kprobe, struct inet_timewait_sock *tw, struct sk_buff *skb)
+{
+	return on_rcv_mini((struct sock *)tw, skb, 0);
+}
+
+SEC("?fentry/tcp_check_req")
+int BPF_PROG(in_req_fentry, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+{
+	return on_rcv_mini((struct sock *)req, skb, sk);
+}
+
+SEC("?kprobe/tcp_check_req")
+int BPF_KPROBE(in_req_kprobe, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+{
+	return on_rcv_mini((struct sock *)req, skb, sk);
+}
+
+/*
+ * Not in any table.  A SYN may be for a listener here or for another machine:
+ * it is kept until an answer leaves (unpark()) or it is dropped for want of a
+ * socket.
+ */
+static __always_inline int park(struct packet *p, const struct ev_ends *e, struct tuple *t,
+				__u16 word)
+{
+	__u32 k = 0;
+	struct ev_segment *s = bpf_map_lookup_elem(&scratch, &k);
+
+	if (!s || !segment_wanted(word, DIR_IN, ST_LISTEN))
+		return 0;
+	segment_bare_fill(s, p, 0, e, t->netns, word, DIR_IN, 0);
+	bpf_map_update_elem(&parked, t, s, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int is_first_syn(__u16 word)
+{
+	return (word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN;
+}
+
+#define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
+
+static __always_inline int on_receive(struct sk_buff *skb)
+{
+	struct packet p = {};
+	struct net_device *dev;
+	struct ev_ends e;
+	struct tuple t;
+	struct conn *g;
+	__u16 word;
+	__u64 *v;
+	int found;
+
+	skb = AS(struct sk_buff, skb);
+	dev = AS(struct net_device, RD(skb, dev));
+	/* network_header is set after this tracepoint; data is the IP header already. */
+	found = packet_parse(&p, skb, RD(skb, data) - RD(skb, head));
+	if (!found || RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT)
+		return 0;
+	if (found < 0) {
+		count_lost(HOOK_SEG_IN);
+		return 0;
+	}
+	word = tcp_word(p.th);
+	packet_ends(&e, &p, 1);
+	tuple_of(&t, &e, net_inum(RD(dev, nd_net.net)));
+	v = bpf_map_lookup_elem(&by_tuple, &t);
+	if (v) {
+		struct sock *sk = AS(struct sock, (void *)*v);
+		struct conn *c = conn_get(sk);
+
+		/* Should the index be stale, its socket may be another connection's by now. */
+		if (c && tuple_eq(&c->wire, &t)) {
+			sock_ends(&e, sk, 1);
+			return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
+		}
+	}
+	g = bpf_map_lookup_elem(&ghosts, &t);
+	if (g && (g->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
+		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+	if (is_first_syn(word))
+		return park(&p, &e, &t, word);
+	return 0;
+}
+
+SEC("?tp_btf/netif_receive_skb")
+int BPF_PROG(in_dev, struct sk_buff *skb)
+{
+	return on_receive(skb);
+}
+
+/* Dropped: no socket.  Where packets come without sockets, what was reported already is not again. */
+static __always_inline int on_no_socket(struct sk_buff *skb)
+{
+	struct packet p = {};
+	struct conn *g;
+	struct ev_ends e;
+	struct tuple t;
+	__u16 word;
+
+	skb = AS(struct sk_buff, skb);
+	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0)
+		return 0;
+	word = tcp_word(p.th);
+	packet_ends(&e, &p, 1);
+	tuple_of(&t, &e, net_inum(skb_net(skb)));
+	g = bpf_map_lookup_elem(&ghosts, &t);
+	if (cfg.in_by_tuple) {
+		if (bpf_map_lookup_elem(&by_tuple, &t))
+			return 0;
+		if (g && !is_first_syn(word))
+			return 0;
+		/* The reset has left already, and taken the parked SYN along; or there was none. */
+		if (is_first_syn(word) && bpf_map_delete_elem(&parked, &t))
+			return 0;
+	}
+	/* A new connection attempt is not the former connection's. */
+	if (is_first_syn(word))
+		g = 0;
+	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+}
+
+/*
+ * A listener answers what is not for it with a reset: seen here, since the
+ * segment is in no table.  (Resets for a connection's own socket, or for none,
+ * answer segments that were reported already.)
+ */
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
+{
+	struct packet p = {};
+	struct ev_ends e;
+
+	if (!sk || !skb)
+		return 0;
+	sk = AS(struct sock, sk);
+	skb = AS(struct sk_buff, skb);
+	if (RD(sk, __sk_common.skc_state) != ST_LISTEN)
+		return 0;
+	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0)
+		return 0;
+	packet_ends(&e, &p, 1);
+	return segment_bare(&p, conn_get(sk), &e, sock_netns(sk), tcp_word(p.th), DIR_IN,
+			    HOOK_SEG_IN);
+}
+
+/* 5.17 (c504e5c2f964): kfree_skb tells the reason; the numbers differ, the names do not. */
+SEC("?tp_btf/kfree_skb")
+int BPF_PROG(in_dropped, struct sk_buff *skb, void *location, int reason)
+{
+	if (reason != (int)bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))
+		return 0;
+	return on_no_socket(skb);
+}
+
+#endif

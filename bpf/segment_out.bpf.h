@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Sent segments.
+ *
+ * __tcp_transmit_skb() is too early: there the flags lack ECE, CWR and AE, the
+ * window is not chosen and the options are not written yet.  It hands the whole
+ * TCP header to ip_queue_xmit() or inet6_csk_xmit(), which lie in other
+ * translation units (so that no inlined copy escapes the hook), and which lack
+ * the IP header only.  What does not come from a full socket (SYN-ACK, the
+ * reset or ACK that answers a stray segment) leaves by other ways and is met at
+ * net_dev_queue, as is everything in the tracepoint backend.
+ */
+#ifndef TCPLENS_SEGMENT_OUT_BPF_H
+#define TCPLENS_SEGMENT_OUT_BPF_H
+
+#include "ghost.bpf.h"
+#include "segment.bpf.h"
+
+/* The TCP header is whole, the IP header not there yet: skb->data is the TCP header. */
+static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip)
+{
+	struct packet p = { .ip = ip };
+	struct ev_ends e;
+	struct conn *c;
+
+	sk = AS(struct sock, sk);
+	skb = AS(struct sk_buff, skb);
+	if (!sock_is_tcp(sk))
+		return 0;
+	p.skb = skb;
+	p.th = RD(skb, data);
+	p.len = RD(skb, len);
+	sock_ends(&e, sk, 1);
+	c = conn_get_or_add(sk, &e);
+	return segment_full(&p, sk, c, &e, tcp_word(p.th), DIR_OUT, HOOK_SEG_OUT);
+}
+
+SEC("?fentry/ip_queue_xmit")
+int BPF_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
+{
+	return on_xmit(sk, skb, 4);
+}
+
+SEC("?kprobe/ip_queue_xmit")
+int BPF_KPROBE(out4_kprobe, struct sock *sk, struct sk_buff *skb)
+{
+	return on_xmit(sk, skb, 4);
+}
+
+SEC("?fentry/inet6_csk_xmit")
+int BPF_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
+{
+	return on_xmit(sk, skb, 6);
+}
+
+SEC("?kprobe/inet6_csk_xmit")
+int BPF_KPROBE(out6_kprobe, struct sock *sk, struct sk_buff *skb)
+{
+	return on_xmit(sk, skb, 6);
+}
+
+/*
+ * A VLAN, bond or bridge queues the same packet again on the device below.
+ * That happens inside the first transmission, on the same CPU.
+ */
+static __always_inline int seen_above(struct sk_buff *skb, struct packet *p)
+{
+	struct tcphdr *h = AS(struct tcphdr, p->th);
+	__u64 dev = (__u64)RD(skb, dev);
+	__u64 seq_ack = (__u64)RD(h, seq) << 32 | RD(h, ack_seq);
+	__u32 k = DIR_OUT;
+	struct last_skb *l = bpf_map_lookup_elem(&last_skb, &k);
+
+	if (!l)
+		return 0;
+	if (l->skb == (__u64)skb && l->seq_ack == seq_ack && l->dev != dev)
+		return 1;
+	l->skb = (__u64)skb;
+	l->dev = dev;
+	l->seq_ack = seq_ack;
+	return 0;
+}
+
+/* The SYN that this packet answers was for us after all: report it, as it was. */
+static __always_inline void unpark(struct tuple *t, struct conn *g)
+{
+	struct ev_segment *held = bpf_map_lookup_elem(&parked, t), *s;
+
+	if (!held)
+		return;
+	if (bare_passes(g, &held->ends, t->netns)) {
+		s = emit_reserve(HOOK_SEG_IN, EV_SEGMENT, sizeof(*s));
+		if (s) {
+			__u64 at = held->hdr.mono_ns;
+
+			__builtin_memcpy(s, held, sizeof(*s));
+			s->hdr.type = EV_SEGMENT;
+			s->hdr.len = sizeof(*s);
+			s->hdr.hook = HOOK_SEG_IN;
+			s->hdr.mono_ns = at;
+			if (g && g->state == ST_NEW_SYN_RECV)
+				s->state = ST_LISTEN;
+			if (g) {
+				s->who = g->who;
+				segment_bases(s, g);
+			}
+			emit_submit(s, HOOK_SEG_IN);
+		}
+	}
+	bpf_map_delete_elem(&parked, t);
+}
+
+/* SYN-ACK, reset or ACK of no full socket. */
+static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 state, __u32 netns)
+{
+	__u16 word = tcp_word(p->th);
+	struct sock *lsk = 0;
+	struct conn *g = 0;
+	struct ev_ends e;
+	struct tuple t;
+
+	packet_ends(&e, p, 0);
+	tuple_of(&t, &e, netns);
+	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK)) {
+		if (sk && state == ST_NEW_SYN_RECV)
+			lsk = AS(struct sock, RD(AS(struct request_sock, sk), __req_common.skc_listener));
+		g = ghost_embryo(&t, lsk);
+		if (g && lsk) {
+			struct inet_request_sock *r = AS(struct inet_request_sock, sk);
+
+			g->snd_wscale = RD_BITS(r, snd_wscale);
+			g->rcv_wscale = RD_BITS(r, rcv_wscale);
+			g->known |= CONN_WSCALE;
+		}
+	} else {
+		g = bpf_map_lookup_elem(&ghosts, &t);
+		if (!g && state == ST_LISTEN) {
+			g = conn_get(sk);
+		} else if (!g) {
+			/* A reset in the name of a socket that lives on, or of a listener. */
+			__u64 *v = bpf_map_lookup_elem(&by_tuple, &t);
+
+			if (v)
+				g = bpf_map_lookup_elem(&conns, v);
+		}
+	}
+	unpark(&t, g);
+	return segment_bare(p, g, &e, netns, word, DIR_OUT, HOOK_SEG_OUT);
+}
+
+static __always_inline int out_full(struct packet *p, struct sock *sk)
+{
+	struct ev_ends e;
+	struct conn *c;
+
+	sock_ends(&e, sk, 1);
+	c = conn_get_or_add(sk, &e);
+	if (c && !(c->known & CONN_WIRE) && RD(sk, __sk_common.skc_state) != ST_CLOSE) {
+		struct ev_ends w;
+		struct tuple t;
+
+		packet_ends(&w, p, 0);
+		tuple_of(&t, &w, c->who.netns);
+		conn_index(c, sk, &t);
+		c->known |= CONN_WIRE;
+	}
+	return segment_full(p, sk, c, &e, tcp_word(p->th), DIR_OUT, HOOK_SEG_OUT);
+}
+
+static __always_inline int on_dev_queue(struct sk_buff *skb)
+{
+	struct packet p = {};
+	struct sock *sk;
+	__u8 state = 0;
+	__u32 netns;
+	int found;
+
+	skb = AS(struct sk_buff, skb);
+	sk = RD(skb, sk);
+	if (!sk && RD(skb, skb_iif))
+		return 0; /* forwarded, not ours */
+	if (sk) {
+		sk = AS(struct sock, sk);
+		state = RD(sk, __sk_common.skc_state);
+		if (state_is_full(state)) {
+			if (!sock_is_tcp(sk)) {
+				/* the raw control socket that resets go through */
+				if (sk_protocol(sk) != IPPROTO_TCP)
+					return 0;
+				state = 0;
+			} else if (state != ST_LISTEN && !cfg.out_all) {
+				return 0;
+			}
+		}
+	}
+	found = packet_parse(&p, skb, RD(skb, network_header));
+	if (found < 0)
+		count_lost(HOOK_SEG_OUT);
+	if (found <= 0)
+		return 0;
+	netns = net_inum(skb_net(skb));
+	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
+	if (sk && netns != sock_netns(sk))
+		return 0;
+	if (seen_above(skb, &p))
+		return 0;
+	if (state && state != ST_LISTEN && state_is_full(state))
+		return out_full(&p, sk);
+	return out_bare(&p, sk, state, netns);
+}
+
+SEC("?tp_btf/net_dev_queue")
+int BPF_PROG(out_dev, struct sk_buff *skb)
+{
+	return on_dev_queue(skb);
+}
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* State changes (sock:inet_sock_set_state), and the life of a connection that hangs on them. */
+#include "ghost.bpf.h"
+
+static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, __u8 old, __u8 new,
+				       __u64 at, __u64 since)
+{
+	const struct filter *f = (const struct filter *)&cfg.filter;
+	struct ev_state *s;
+
+	if (!cfg.emit_states || !(states_match(f, old) || states_match(f, new)))
+		return;
+	if (!conn_passes(c, e))
+		return;
+	s = emit_reserve(HOOK_STATE, EV_STATE, sizeof(*s));
+	if (!s)
+		return;
+	s->hdr.mono_ns = at;
+	who_copy(&s->who, c);
+	s->ends = *e;
+	s->old = old;
+	s->new = new;
+	s->in_old_ns = since && at > since ? at - since : 0;
+	s->has = since ? STATE_HAS_IN_OLD : STATE_PARTIAL;
+	__builtin_memset(s->pad, 0, sizeof(s->pad));
+	emit_submit(s, HOOK_STATE);
+}
+
+/* What segments that still come after the end are told apart by: the former owner stays known. */
+static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 old,
+					const struct tuple *t)
+{
+	struct conn g;
+
+	if (!c->who.conn)
+		return;
+	conn_set_wscale(c, sk);
+	g = *c;
+	if (!(c->known & CONN_INDEXED))
+		g.wire = *t;
+	g.known &= ~CONN_INDEXED;
+	g.gen = 0;
+	g.verdict = VERDICT_NONE;
+	/*
+	 * tcp_time_wait() closes the socket once both FINs are through; a reset or
+	 * a timeout leaves an error, and nothing behind.
+	 */
+	g.state = 0;
+	if ((old == ST_FIN_WAIT2 || old == ST_CLOSING) && !RD(sk, sk_err))
+		g.state = ST_TIME_WAIT;
+	bpf_map_update_elem(&ghosts, &g.wire, &g, BPF_ANY);
+}
+
+/*
+ * Does the change happen in a call of a process on its own socket?  These are
+ * tcp_close_state()'s, which only close() and shutdown() come to.
+ */
+static __always_inline int is_own_close(__u8 old, __u8 new)
+{
+	return (new == ST_FIN_WAIT1 && (old == ST_ESTABLISHED || old == ST_SYN_RECV)) ||
+	       (new == ST_LAST_ACK && old == ST_CLOSE_WAIT);
+}
+
+static __always_inline struct conn *conn_begin(struct sock *sk, __u8 how)
+{
+	struct conn *c = conn_get(sk);
+
+	if (c)
+		conn_unindex(c, sk);
+	c = conn_add(sk);
+	if (!c)
+		return 0;
+	if (how != HOW_UNKNOWN && c->who.how != HOW_KERNEL) {
+		if (task_is_kernel((void *)bpf_get_current_task()))
+			c->who.how = HOW_KERNEL;
+		else
+			conn_set_owner(c, how);
+	}
+	return c;
+}
+
+static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
+{
+	__u64 now = bpf_ktime_get_ns(), since;
+	struct ev_ends e;
+	struct tuple t;
+	struct conn *c;
+
+	sk = AS(struct sock, sk);
+	if (!sock_is_tcp(sk))
+		return 0;
+	if (new == ST_SYN_SENT) {
+		c = conn_begin(sk, HOW_CONNECT);
+	} else if (new == ST_LISTEN) {
+		c = conn_begin(sk, HOW_LISTENER);
+	} else if (new == ST_SYN_RECV && old == ST_LISTEN) {
+		/*
+		 * inet_csk_clone_lock(): the peer is not filled in yet.  The record
+		 * waits for the next change, which follows at once.
+		 */
+		c = conn_begin(sk, HOW_UNKNOWN);
+		if (c) {
+			c->known |= CONN_CHILD;
+			c->since_ns = now;
+		}
+		return 0;
+	} else {
+		sock_ends(&e, sk, 1);
+		c = conn_get_or_add(sk, &e);
+	}
+	if (!c)
+		return 0;
+	sock_ends(&e, sk, 1);
+	tuple_of(&t, &e, c->who.netns);
+	since = c->since_ns;
+	c->since_ns = now;
+	if (c->known & CONN_CHILD) {
+		c->known &= ~CONN_CHILD;
+		adopt_embryo(c, &t);
+		emit_state(c, &e, ST_LISTEN, ST_SYN_RECV, since, 0);
+	}
+	c->state = new == ST_LISTEN ? ST_LISTEN : 0;
+	if (new == ST_LISTEN)
+		listener_add(c, e.lport);
+	else if (old == ST_LISTEN)
+		listener_del(c, e.lport);
+	if (cfg.emit_segments && new == ST_ESTABLISHED && !(c->known & CONN_INDEXED))
+		conn_index(c, sk, &t);
+	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
+		conn_used(c);
+	emit_state(c, &e, old, new, now, since);
+	if (new == ST_CLOSE && old != ST_LISTEN) {
+		leave_ghost(c, sk, old, &t);
+		conn_unindex(c, sk);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(state_change, struct sock *sk, int old, int new)
+{
+	return on_state(sk, old, new);
+}
+
+/* tcp_v4_destroy_sock(), which both IP versions end in. */
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(sock_gone, struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	__u64 k = (__u64)sk;
+
+	if (!c)
+		return 0;
+	conn_unindex(c, sk);
+	bpf_map_delete_elem(&conns, &k);
+	return 0;
+}

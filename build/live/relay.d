@@ -1,0 +1,1 @@
+build/live/relay: tests/live/src/relay.c

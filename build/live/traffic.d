@@ -1,0 +1,1 @@
+build/live/traffic: tests/live/src/traffic.c

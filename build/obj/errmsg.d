@@ -1,0 +1,3 @@
+build/obj/errmsg.o: tracer/errmsg.c tracer/errmsg.h tracer/outbuf.h
+tracer/errmsg.h:
+tracer/outbuf.h:

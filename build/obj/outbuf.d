@@ -1,0 +1,2 @@
+build/obj/outbuf.o: tracer/outbuf.c tracer/outbuf.h
+tracer/outbuf.h:

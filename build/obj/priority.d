@@ -1,0 +1,2 @@
+build/obj/priority.o: tracer/priority.c tracer/priority.h
+tracer/priority.h:

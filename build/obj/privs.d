@@ -1,0 +1,2 @@
+build/obj/privs.o: tracer/privs.c tracer/privs.h
+tracer/privs.h:

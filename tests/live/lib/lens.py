@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tcplens, run and its output checked the way a script would read it."""
+
+import json
+import os
+import re
+import select
+import signal
+import time
+
+from .proc import WAIT, Proc, Timeout
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+TCPLENS = os.environ.get("TCPLENS") or os.path.join(TOP, "build", "tcplens")
+LIVE_BIN = os.environ.get("TCPLENS_LIVE_BIN") or os.path.join(TOP, "build", "live")
+BACKEND = os.environ.get("TCPLENS_BACKEND") or ""
+
+EVENTS = {"segment", "state", "connect", "accept", "life", "latency", "retransmit", "drop",
+          "reset", "stall", "lost", "alert", "blocked"}
+HOOKS = {"segment-out", "segment-in", "state", "conn"}
+
+
+def parse_summary(err):
+    """(records, lost) of the last stderr line, or None."""
+    lines = err.decode(errors="replace").strip().splitlines()
+    m = lines and re.search(r"(\d+) records?, (\d+) lost", lines[-1])
+    return (int(m[1]), int(m[2])) if m else None
+
+
+def _no_twins(pairs):
+    keys = [k for k, _ in pairs]
+    assert len(keys) == len(set(keys)), f"a JSON key appears twice: {keys}"
+    return dict(pairs)
+
+
+def _no_constant(name):
+    raise AssertionError(f"{name} is not JSON")
+
+
+def parse_json_lines(out):
+    """stdout of --json: every line one object, the last one whole too."""
+    assert not out or out.endswith(b"\n"), f"the last line is cut: {out[-200:]!r}"
+    records = []
+    for line in out.split(b"\n")[:-1]:
+        try:
+            r = json.loads(line.decode("utf-8"), object_pairs_hook=_no_twins,
+                           parse_constant=_no_constant)
+        except ValueError as e:
+            raise AssertionError(f"not JSON: {line!r}: {e}") from None
+        assert isinstance(r, dict) and r.get("event") in EVENTS, f"not an event: {line!r}"
+        records.append(r)
+    return records
+
+
+class Result:
+    """What a finished run said: rc, out, err; records, lost (by hook); summary."""
+
+    def __init__(self, rc, out, err, as_json):
+        self.rc, self.out, self.err = rc, out, err
+        self.summary = parse_summary(err)
+        self.all = parse_json_lines(out) if as_json else []
+        self.records = [r for r in self.all if r["event"] != "lost"]
+        self.segments = [r for r in self.all if r["event"] == "segment"]
+        self.states = [r for r in self.all if r["event"] == "state"]
+        self.lost = {}
+        for r in self.all:
+            if r["event"] == "lost":
+                assert r["hook"] in HOOKS, r
+                self.lost[r["hook"]] = self.lost.get(r["hook"], 0) + r["count"]
+
+
+class Tcplens(Proc):
+    """
+    `tcplens COMMAND OPTIONS…`, ready when the constructor returns.
+
+    json: with --json.  ready: wait by --ready-fd.  backend: None takes the
+    environment's (TCPLENS_BACKEND), "" none.
+    """
+
+    def __init__(self, command, *opts, json=True, ready=True, backend=None, child=(), **kw):
+        self.as_json = json
+        argv = [TCPLENS, command]
+        backend = BACKEND if backend is None else backend
+        if backend:
+            argv += ["--backend", backend]
+        if json:
+            argv.append("--json")
+        fd = None
+        if ready:
+            fd, wfd = os.pipe()
+            os.set_inheritable(wfd, True)
+            argv += ["--ready-fd", str(wfd)]
+            kw["pass_fds"] = tuple(kw.get("pass_fds", ())) + (wfd,)
+        argv += [str(o) for o in opts]
+        if child:
+            argv += ["--", *child]
+        try:
+            super().__init__(argv, **kw)
+        finally:
+            if ready:
+                os.close(wfd)
+        if ready:
+            self._await_ready(fd)
+
+    def _await_ready(self, fd):
+        said, end = b"", time.monotonic() + WAIT
+        try:
+            while True:
+                left = end - time.monotonic()
+                if left <= 0 or not select.select([fd], [], [], left)[0]:
+                    raise Timeout(f"{self} was not ready; {self.said()}")
+                b = os.read(fd, 64)
+                if not b:
+                    break
+                said += b
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(fd)
+        if said != b"ready\n":
+            rc = self.wait()
+            raise AssertionError(f"{self}: ready-fd said {said!r}, exit {rc}; {self.said()}")
+
+    def finish(self, rc=0, timeout=None):
+        """Waits for its end, checks exit status and accounting; the Result."""
+        got = self.wait(timeout)
+        res = Result(got, self.out, self.err, self.as_json)
+        assert got == rc, f"{self}: exit {got}, not {rc}; {self.said()}"
+        if "-q" in self.argv:
+            return res
+        assert res.summary, f"{self}: no 'N records, M lost' in the last stderr line; {self.said()}"
+        if self.as_json:
+            assert res.summary[0] == len(res.records), \
+                f"{self}: says {res.summary[0]} records, printed {len(res.records)}"
+            assert res.summary[1] == sum(res.lost.values()), \
+                f"{self}: says {res.summary[1]} lost, printed {res.lost}"
+        return res
+
+    def stop(self, sig=signal.SIGINT, lossless=True):
+        """Ends it by a signal: drained, exit 0, and (unless said otherwise) nothing lost."""
+        self.signal(sig)
+        res = self.finish()
+        if lossless:
+            assert res.summary is None or res.summary[1] == 0, f"records were lost: {self.said()}"
+        return res

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Runs the live tests: real kernel, real traffic.  Needs root.
+
+Each test runs in a process of its own, with a time limit; what it leaves
+behind when it had to be killed is removed here.  One line per test, the
+details of failures behind them, and the last line is
+`live: N passed, N failed, N skipped`.
+"""
+
+import argparse
+import glob
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+
+def flatten(suite):
+    for t in suite:
+        if isinstance(t, unittest.TestSuite):
+            yield from flatten(t)
+        else:
+            yield t
+
+
+class Broken(unittest.TestCase):
+    """Stands for a test file that cannot be loaded."""
+
+    def __init__(self, name, why):
+        super().__init__("runTest")
+        self.name, self.why = name, why
+
+    def id(self):
+        return self.name
+
+    def runTest(self):
+        self.fail(self.why)
+
+
+def discover():
+    tests = []
+    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+        name = os.path.basename(path)[:-3]
+        try:
+            module = importlib.import_module(name)
+        except Exception:
+            tests.append(Broken(name, traceback.format_exc()))
+            continue
+        tests += flatten(unittest.defaultTestLoader.loadTestsFromModule(module))
+    return tests
+
+
+class Result(unittest.TestResult):
+    def startTest(self, test):
+        super().startTest(test)
+
+    def verdict(self):
+        bad = self.failures + self.errors
+        if bad or self.unexpectedSuccesses:
+            return "FAIL", "\n".join(text for _, text in bad) or "passed, and should not have"
+        if self.skipped:
+            return "skip", "; ".join(why for _, why in self.skipped)
+        return "ok", ""
+
+
+def child(test, fd):
+    """In the forked process: runs one test and writes [verdict, details] to fd."""
+    os.setsid()  # so that all it starts can be killed with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until Case takes it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    result = Result()
+    try:
+        unittest.TestSuite([test]).run(result)
+        verdict = result.verdict()
+    except BaseException:
+        verdict = "FAIL", traceback.format_exc()
+    with os.fdopen(fd, "w") as f:
+        json.dump(verdict, f)
+    # Threads and locks of the parent are not ours; only our own clean-up is.
+    import atexit
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
+def sweep(pid):
+    """Removes what a killed test left: its processes and its namespaces (named by its pid)."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    for path in glob.glob(f"/run/netns/tl{pid}-*"):
+        subprocess.run(["ip", "netns", "del", os.path.basename(path)], check=False)
+
+
+def read_until(fd, pid, limit):
+    """Waits for the child's verdict; SIGTERM when time is up (its clean-ups run), then SIGKILL."""
+    import select
+    got, late = b"", False
+    end = time.monotonic() + limit
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            if late:
+                break
+            late, end = True, time.monotonic() + 30
+            os.kill(pid, signal.SIGTERM)
+            continue
+        if not select.select([fd], [], [], left)[0]:
+            continue
+        b = os.read(fd, 1 << 16)
+        if not b:
+            break
+        got += b
+    try:
+        verdict, text = json.loads(got)
+    except ValueError:
+        verdict, text = "FAIL", "the test's process died or hung"
+    if late:
+        verdict, text = "FAIL", f"took longer than {limit:g} s\n{text}"
+    return verdict, text
+
+
+current = None
+
+
+def run_one(test, limit):
+    global current
+    r, w = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    start = time.monotonic()
+    pid = os.fork()
+    if not pid:
+        os.close(r)
+        child(test, w)
+    os.close(w)
+    current = pid
+    try:
+        verdict, text = read_until(r, pid, limit)
+    finally:
+        sweep(pid)
+        os.waitpid(pid, 0)
+        os.close(r)
+        current = None
+    return verdict, text, time.monotonic() - start
+
+
+def on_signal(sig, _frame):
+    if current:
+        os.kill(current, signal.SIGTERM)
+    raise KeyboardInterrupt(signal.Signals(sig).name)
+
+
+def options():
+    p = argparse.ArgumentParser(description="Runs the live tests.")
+    p.add_argument("names", nargs="*", metavar="NAME",
+                   help="only tests whose name (file.Class.test) contains one of these")
+    p.add_argument("-x", "--exclude", action="append", default=[], metavar="NAME",
+                   help="not those that contain this")
+    p.add_argument("--backend", choices=["auto", "fentry", "kprobe", "tracepoint"],
+                   help="sets TCPLENS_BACKEND")
+    p.add_argument("--timeout", type=float, metavar="S",
+                   default=float(os.environ.get("TCPLENS_LIVE_TIMEOUT", "180")),
+                   help="limit for one test, seconds (%(default)g)")
+    p.add_argument("--repeat", type=int, default=1, metavar="N", help="run the selection N times")
+    p.add_argument("-f", "--failfast", action="store_true", help="stop at the first failure")
+    p.add_argument("-l", "--list", action="store_true", help="print the names only")
+    return p.parse_args()
+
+
+def show(details):
+    """Failures with the same text are shown once."""
+    by_text = {}
+    for d in details:
+        head, _, text = d.partition("\n")
+        by_text.setdefault(text, []).append(head)
+    for text, heads in by_text.items():
+        print("\n".join(heads[:3] + [f"---- and {len(heads) - 3} more"] * (len(heads) > 3)))
+        print(text, flush=True)
+
+
+def main():
+    opt = options()
+    if opt.backend:
+        os.environ["TCPLENS_BACKEND"] = opt.backend
+    tests = [t for t in discover()
+             if (not opt.names or any(n in t.id() for n in opt.names)) and
+             not any(n in t.id() for n in opt.exclude)]
+    if opt.list:
+        print("\n".join(t.id() for t in tests))
+        return 0
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(sig, on_signal)
+    count = {"ok": 0, "FAIL": 0, "skip": 0}
+    details = []
+    try:
+        for test in tests * opt.repeat:
+            verdict, text, took = run_one(test, opt.timeout)
+            count[verdict] += 1
+            why = f": {text}" if verdict == "skip" else ""
+            print(f"{verdict:4} {test.id()} ({took:.1f} s){why}", flush=True)
+            if verdict == "FAIL":
+                details.append(f"---- {test.id()}\n{text}")
+                if opt.failfast:
+                    break
+    except KeyboardInterrupt as e:
+        details.append(f"---- ended by {e}")
+        count["FAIL"] += 1
+    show(details)
+    if not tests:
+        print("no test has such a name")
+    print(f"live: {count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped", flush=True)
+    return 1 if count["FAIL"] or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

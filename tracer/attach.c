@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "attach.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "skel.h"
+
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
+#define KFUNC_DIRECT "bpf_rdonly_cast"
+
+/* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	const char *debug = getenv("LIBBPF_DEBUG");
+
+	if (!debug || (level == LIBBPF_DEBUG && strcmp(debug, "2")))
+		return 0;
+	return vfprintf(stderr, fmt, ap);
+}
+
+static const struct btf_type *find_func(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+
+	return id > 0 ? btf__type_by_id(btf, id) : NULL;
+}
+
+/* Arguments of a kernel function, or -ENOENT. */
+static int func_nargs(const struct btf *btf, const char *name)
+{
+	const struct btf_type *t = find_func(btf, name);
+
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	return t ? btf_vlen(t) : -ENOENT;
+}
+
+static bool have_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[80];
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) <= 0)
+		return false;
+	/* Before 5.17 it had no reason, and the program is about the reason only. */
+	return strcmp(name, "kfree_skb") ||
+	       btf__find_by_name_kind(btf, "skb_drop_reason", BTF_KIND_ENUM) > 0;
+}
+
+/* Could the program be attached, as far as the kernel's type information tells? */
+static bool target_exists(const struct btf *btf, const struct hook_prog *p)
+{
+	int nargs;
+
+	switch (p->kind) {
+	case ATTACH_TP:
+		return have_tracepoint(btf, p->target);
+	case ATTACH_FENTRY:
+	case ATTACH_FEXIT:
+		nargs = func_nargs(btf, p->target);
+		return nargs >= 0 && (!p->nargs || nargs == p->nargs);
+	default:
+		/* A static function may be missing from BTF and still be in kallsyms: try it. */
+		return true;
+	}
+}
+
+/*
+ * Is this backend offered at all?  The cheapest attempt that tells: an empty
+ * program.  0, or a negative errno with the reason.
+ */
+static int backend_try(const struct btf *btf, enum backend b, char *why, size_t len)
+{
+	const struct bpf_insn nop[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id, fd;
+
+	if (b == BACKEND_TRACEPOINT)
+		return 0;
+	if (b == BACKEND_KPROBE) {
+		if (!access(KPROBE_PMU, R_OK))
+			return 0;
+		snprintf(why, len, "this kernel has no kprobes (CONFIG_KPROBES)");
+		return -EOPNOTSUPP;
+	}
+	id = btf__find_by_name_kind(btf, "tcp_rcv_established", BTF_KIND_FUNC);
+	if (id < 0) {
+		snprintf(why, len, "tcp_rcv_established is not in this kernel's BTF");
+		return -ENOENT;
+	}
+	opts.attach_btf_id = id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "tcplens_try", "GPL", nop, 2, &opts);
+	if (fd < 0) {
+		fd = -errno;
+		snprintf(why, len, "this kernel refuses programs on functions (%s)", strerror(-fd));
+		return fd;
+	}
+	close(fd);
+	return 0;
+}
+
+static struct prog_report *report_add(struct attach_report *rep, const struct hook *h,
+				      const struct hook_prog *p)
+{
+	struct prog_report *r;
+
+	if (rep->nprogs == ATTACH_PROGS_MAX)
+		return NULL;
+	r = &rep->progs[rep->nprogs++];
+	*r = (struct prog_report){ .hook = h, .prog = p };
+	return r;
+}
+
+static const struct prog_report *report_find(const struct attach_report *rep, const char *prog)
+{
+	for (size_t i = 0; i < rep->nprogs; i++)
+		if (!strcmp(rep->progs[i].prog->prog, prog))
+			return &rep->progs[i];
+	return NULL;
+}
+
+/* Is the program, listed by another hook too, chosen already? */
+static bool is_chosen(const struct attach_report *rep, const char *prog)
+{
+	const struct prog_report *r = report_find(rep, prog);
+
+	return r && r->status == PROG_ATTACHED;
+}
+
+/*
+ * Marks what is to be loaded for the hooks of the run.  PROG_ATTACHED means
+ * "chosen" until attach_all() has had its say.
+ */
+static int choose(struct tcplens_bpf *skel, const struct btf *btf, const struct attach_opts *o,
+		  enum backend b, struct attach_report *rep)
+{
+	rep->nprogs = 0;
+	for (size_t i = 0; i < hooks_n; i++) {
+		const struct hook *h = &hooks[i];
+
+		if (!(h->need & o->need))
+			continue;
+		for (const struct hook_prog *p = h->progs[b];
+		     p < h->progs[b] + HOOK_PROGS_MAX && p->prog; p++) {
+			struct prog_report *r;
+
+			if (is_chosen(rep, p->prog))
+				continue;
+			r = report_add(rep, h, p);
+			if (!r)
+				return -E2BIG;
+			if (p->instead_of && is_chosen(rep, p->instead_of))
+				continue;
+			if (!target_exists(btf, p)) {
+				r->status = PROG_MISSING;
+				if (!p->without)
+					return -ENOENT;
+				continue;
+			}
+			r->status = PROG_ATTACHED;
+			bpf_program__set_autoload(
+				bpf_object__find_program_by_name(skel->obj, p->prog), true);
+		}
+	}
+	return 0;
+}
+
+static int attach_one(struct tcplens_bpf *skel, struct prog_report *r)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, r->prog->prog);
+	const struct bpf_prog_skeleton *ps = NULL;
+	struct bpf_link *link;
+
+	for (int i = 0; i < skel->skeleton->prog_cnt; i++)
+		if (!strcmp(skel->skeleton->progs[i].name, r->prog->prog))
+			ps = &skel->skeleton->progs[i];
+	link = bpf_program__attach(prog);
+	if (!link)
+		return -errno;
+	/* The skeleton owns it from here, and destroys it with the rest. */
+	*ps->link = link;
+	return 0;
+}
+
+/* A refused program that others can do without is noted; any other ends the attempt. */
+static int attach_all(struct tcplens_bpf *skel, struct attach_report *rep, char *why, size_t len)
+{
+	for (size_t i = 0; i < rep->nprogs; i++) {
+		struct prog_report *r = &rep->progs[i];
+		int err;
+
+		if (r->status != PROG_ATTACHED)
+			continue;
+		err = attach_one(skel, r);
+		if (!err)
+			continue;
+		r->status = PROG_REFUSED;
+		r->err = err;
+		if (!r->prog->without) {
+			snprintf(why, len, "%s on %s can't be attached (%s)",
+				 attach_kind_name(r->prog->kind), r->prog->target, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enum backend b,
+		      bool direct)
+{
+	struct config *cfg = (struct config *)&skel->rodata->cfg;
+
+	cfg->filter = *o->filter;
+	cfg->direct = direct;
+	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
+	cfg->out_all = b == BACKEND_TRACEPOINT && (o->need & NEED_SEGMENTS);
+	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
+	cfg->emit_states = !!(o->need & NEED_STATES);
+	bpf_program__set_autoload(skel->progs.seed_files, true);
+	bpf_program__set_autoload(skel->progs.seed_socks, true);
+	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
+	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
+	bpf_map__set_max_entries(skel->maps.conns, o->conns_max);
+	bpf_map__set_max_entries(skel->maps.by_tuple, o->conns_max);
+	if (!(o->need & NEED_CHILDREN))
+		bpf_map__set_max_entries(skel->maps.tree, 1);
+}
+
+/* What the programs look up from their first run on. */
+static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
+{
+	__u8 one = 1;
+	int err;
+
+	for (__u32 i = 0; i < o->nranges; i++) {
+		err = bpf_map_update_elem(bpf_map__fd(skel->maps.ranges), &i, &o->ranges[i], 0);
+		if (err)
+			return -errno;
+	}
+	if (o->need & NEED_CHILDREN) {
+		err = bpf_map_update_elem(bpf_map__fd(skel->maps.tree), &o->tree_pid, &one, 0);
+		if (err)
+			return -errno;
+	}
+	return 0;
+}
+
+/* One attempt with one backend.  On failure nothing stays behind. */
+static int open_with(const struct attach_opts *o, const struct btf *btf, enum backend b,
+		     bool direct, struct tcplens_bpf **out, struct attach_report *rep)
+{
+	char *why = rep->why_not[b];
+	size_t len = sizeof(rep->why_not[b]);
+	struct tcplens_bpf *skel = tcplens_bpf__open();
+	int err;
+
+	if (!skel) {
+		err = -errno;
+		snprintf(why, len, "the programs can't be opened (%s)", strerror(-err));
+		return err;
+	}
+	configure(skel, o, b, direct);
+	err = choose(skel, btf, o, b, rep);
+	if (err) {
+		const struct prog_report *r = &rep->progs[rep->nprogs - 1];
+
+		snprintf(why, len, "this kernel has no %s %s", attach_kind_name(r->prog->kind),
+			 r->prog->target);
+		goto out;
+	}
+	err = tcplens_bpf__load(skel);
+	if (err) {
+		snprintf(why, len, "the kernel refuses the programs (%s)", strerror(-err));
+		goto out;
+	}
+	err = fill_maps(skel, o);
+	if (err) {
+		snprintf(why, len, "the maps can't be filled (%s)", strerror(-err));
+		goto out;
+	}
+	err = attach_all(skel, rep, why, len);
+	if (err)
+		goto out;
+	why[0] = '\0';
+	rep->chosen = b;
+	rep->direct = direct;
+	*out = skel;
+	return 0;
+out:
+	tcplens_bpf__destroy(skel);
+	return err;
+}
+
+static int open_backend(const struct attach_opts *o, const struct btf *btf, enum backend b,
+			struct tcplens_bpf **skel, struct attach_report *rep)
+{
+	int err = backend_try(btf, b, rep->why_not[b], sizeof(rep->why_not[b]));
+
+	if (err)
+		return err;
+	if (find_func(btf, KFUNC_DIRECT)) {
+		err = open_with(o, btf, b, true, skel, rep);
+		if (!err)
+			return 0;
+	}
+	return open_with(o, btf, b, false, skel, rep);
+}
+
+int attach__open(const struct attach_opts *o, struct tcplens_bpf **skel, struct attach_report *rep,
+		 char *err, size_t errlen)
+{
+	enum backend first = o->backend, last = o->backend;
+	struct btf *btf;
+	int ret = -ENOENT;
+
+	memset(rep, 0, sizeof(*rep));
+	rep->chosen = BACKEND_MAX;
+	libbpf_set_print(print_libbpf);
+	btf = btf__load_vmlinux_btf();
+	if (!btf) {
+		ret = -errno;
+		snprintf(err, errlen, "this kernel's type information (BTF) can't be read: %s",
+			 strerror(-ret));
+		return ret;
+	}
+	if (o->backend == BACKEND_AUTO) {
+		first = BACKEND_FENTRY;
+		last = BACKEND_TRACEPOINT;
+	}
+	for (enum backend b = first; b <= last; b++) {
+		ret = open_backend(o, btf, b, skel, rep);
+		if (!ret)
+			break;
+	}
+	btf__free(btf);
+	if (ret)
+		snprintf(err, errlen, "%s%s%s: %s",
+			 o->backend == BACKEND_AUTO ? "no backend works, not even " : "backend ",
+			 backend_name(last),
+			 o->backend == BACKEND_AUTO ? "" : " does not work here",
+			 rep->why_not[last]);
+	return ret;
+}
+
+static void blind_add(char *buf, size_t len, const char *text)
+{
+	size_t used = strlen(buf);
+
+	if (!text || !*text || used + 1 >= len)
+		return;
+	snprintf(buf + used, len - used, "%s%s", used ? "; " : "", text);
+}
+
+void attach_blind(const struct attach_report *rep, unsigned int need, char *buf, size_t len)
+{
+	buf[0] = '\0';
+	for (size_t i = 0; i < hooks_n; i++)
+		if (hooks[i].need & need)
+			blind_add(buf, len, hooks[i].blind[rep->chosen]);
+	for (size_t i = 0; i < rep->nprogs; i++)
+		if (rep->progs[i].status == PROG_MISSING || rep->progs[i].status == PROG_REFUSED)
+			blind_add(buf, len, rep->progs[i].prog->without);
+}

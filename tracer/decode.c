@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "decode.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "names.h"
+
+static bool who_ok(const struct ev_who *w)
+{
+	return w->how < HOW_MAX;
+}
+
+static bool ends_ok(const struct ev_ends *e)
+{
+	return e->ip == 4 || e->ip == 6;
+}
+
+static bool segment_ok(const struct ev_segment *s)
+{
+	return who_ok(&s->who) && ends_ok(&s->ends) && s->dir <= DIR_IN && s->state < ST_MAX &&
+	       s->flags <= 0x1ff && s->segs;
+}
+
+static bool state_ok(const struct ev_state *s)
+{
+	return who_ok(&s->who) && ends_ok(&s->ends) && state_name(s->old) && state_name(s->new);
+}
+
+/* Whether `len` bytes hold the type's struct, and what is in it makes sense. */
+static int check_body(const struct ev_hdr *ev)
+{
+	switch (ev->type) {
+	case EV_SEGMENT:
+		return ev->len >= sizeof(struct ev_segment) && segment_ok(ev_segment_of(ev)) ?
+			       0 :
+			       -EINVAL;
+	case EV_STATE:
+		return ev->len >= sizeof(struct ev_state) && state_ok(ev_state_of(ev)) ? 0 :
+											 -EINVAL;
+	case EV_LOST:
+		return ev->len >= sizeof(struct ev_lost) ? 0 : -EINVAL;
+	default:
+		return -ENOMSG;
+	}
+}
+
+int decode(const void *data, size_t size, const struct ev_hdr **out)
+{
+	const struct ev_hdr *ev = data;
+	int err;
+
+	*out = NULL;
+	if ((uintptr_t)data % 8 || size < sizeof(*ev))
+		return -EINVAL;
+	if (ev->len < sizeof(*ev) || ev->len % 8 || ev->len > size)
+		return -EINVAL;
+	if (ev->type == EV_NONE)
+		return -EINVAL;
+	/* Unknown hooks of unknown types are for a reader that knows them. */
+	if (ev->type < EV_TYPE_MAX && ev->hook >= HOOK_MAX)
+		return -EINVAL;
+	err = check_body(ev);
+	if (err != -EINVAL)
+		*out = ev;
+	return err;
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Each field: where its value is, and whether it is known. */
+#include "fields.h"
+
+#include "decode.h"
+#include "names.h"
+
+#define SEG FIELD_IN(EV_SEGMENT)
+#define STA FIELD_IN(EV_STATE)
+#define LOST FIELD_IN(EV_LOST)
+#define BOTH (SEG | STA)
+#define ALL (BOTH | LOST)
+
+/* The getters' arguments, most of which do not use all of them. */
+#define GET(name)                                                              \
+	static int get_##name(const struct ev_hdr *ev __attribute__((unused)), \
+			      const struct fctx *ctx __attribute__((unused)),  \
+			      struct fvalue *v)
+
+/* Segments and states, the only ones whose getters ask. */
+static const struct ev_who *who(const struct ev_hdr *ev)
+{
+	return ev->type == EV_SEGMENT ? &ev_segment_of(ev)->who : &ev_state_of(ev)->who;
+}
+
+static const struct ev_ends *ends(const struct ev_hdr *ev)
+{
+	return ev->type == EV_SEGMENT ? &ev_segment_of(ev)->ends : &ev_state_of(ev)->ends;
+}
+
+static int set_u(struct fvalue *v, __u64 u)
+{
+	v->u = u;
+	return 1;
+}
+
+static int set_name(struct fvalue *v, const char *name)
+{
+	v->name = name;
+	return name != NULL;
+}
+
+GET(event)
+{
+	return set_name(v, event_name(ev->type));
+}
+
+GET(time)
+{
+	v->ns = (__s64)(ev->mono_ns + (__u64)ctx->mono_to_real);
+	return 1;
+}
+
+GET(mono_ns)
+{
+	return set_u(v, ev->mono_ns);
+}
+
+/* Who. Without a process nothing of a process is known. */
+
+GET(pid)
+{
+	return set_u(v, who(ev)->pid) && v->u;
+}
+
+GET(tid)
+{
+	return set_u(v, who(ev)->tid) && v->u && who(ev)->pid;
+}
+
+GET(comm)
+{
+	const struct ev_who *w = who(ev);
+
+	v->bytes.p = w->comm;
+	v->bytes.n = strnlen(w->comm, sizeof(w->comm));
+	return w->pid != 0;
+}
+
+GET(uid)
+{
+	return set_u(v, who(ev)->uid) && who(ev)->pid;
+}
+
+GET(owner)
+{
+	return set_name(v, how_name(who(ev)->how));
+}
+
+GET(conn)
+{
+	return set_u(v, who(ev)->conn) && v->u;
+}
+
+GET(netns)
+{
+	return set_u(v, who(ev)->netns) && v->u;
+}
+
+GET(cgroup_id)
+{
+	return set_u(v, who(ev)->cgroup_id) && v->u;
+}
+
+/* The two ends. An address of zeros without a port is an end that is not there. */
+
+static bool addr_is_any(const __u8 a[16])
+{
+	static const __u8 any[16], any4[16] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(a, any, 16) || !memcmp(a, any4, 16);
+}
+
+static int set_end(struct fvalue *v, const __u8 *addr, __u16 port, __u8 ip)
+{
+	v->end.addr = addr;
+	v->end.port = port;
+	v->end.ip = ip;
+	return port || !addr_is_any(addr);
+}
+
+GET(ip)
+{
+	return set_u(v, ends(ev)->ip);
+}
+
+GET(local)
+{
+	const struct ev_ends *e = ends(ev);
+
+	return set_end(v, e->laddr, e->lport, e->ip);
+}
+
+GET(remote)
+{
+	const struct ev_ends *e = ends(ev);
+
+	return set_end(v, e->raddr, e->rport, e->ip);
+}
+
+#define get_laddr get_local
+#define get_raddr get_remote
+
+GET(lport)
+{
+	return set_u(v, ends(ev)->lport) && v->u;
+}
+
+GET(rport)
+{
+	return set_u(v, ends(ev)->rport) && v->u;
+}
+
+/* The segment. */
+
+/* A value that a bit of `has` vouches for. */
+static int set_if(struct fvalue *v, const struct ev_hdr *ev, __u8 bit, __u64 u)
+{
+	v->u = u;
+	return (ev_segment_of(ev)->has & bit) != 0;
+}
+
+GET(dir)
+{
+	return set_name(v, dir_name(ev_segment_of(ev)->dir));
+}
+
+GET(flags)
+{
+	return set_u(v, ev_segment_of(ev)->flags);
+}
+
+GET(seq)
+{
+	const struct ev_segment *s = ev_segment_of(ev);
+
+	return set_u(v, ctx->absolute || !(s->has & SEG_HAS_ISN) ? s->seq :
+								   (__u32)(s->seq - s->seq_base));
+}
+
+GET(ack)
+{
+	const struct ev_segment *s = ev_segment_of(ev);
+
+	v->u = ctx->absolute || !(s->has & SEG_HAS_IACK) ? s->ack : (__u32)(s->ack - s->ack_base);
+	return (s->flags & TF_ACK) != 0;
+}
+
+GET(len)
+{
+	return set_u(v, ev_segment_of(ev)->len);
+}
+
+GET(win)
+{
+	return set_if(v, ev, SEG_HAS_WIN, ev_segment_of(ev)->win);
+}
+
+GET(segs)
+{
+	return set_u(v, ev_segment_of(ev)->segs);
+}
+
+GET(ttl)
+{
+	return set_if(v, ev, SEG_HAS_IP, ev_segment_of(ev)->ttl);
+}
+
+GET(dscp)
+{
+	return set_if(v, ev, SEG_HAS_IP, ev_segment_of(ev)->tos >> 2);
+}
+
+GET(ecn)
+{
+	return set_if(v, ev, SEG_HAS_IP, ev_segment_of(ev)->tos & 3);
+}
+
+GET(smac)
+{
+	v->mac = ev_segment_of(ev)->smac;
+	return (ev_segment_of(ev)->has & SEG_HAS_MAC) != 0;
+}
+
+GET(dmac)
+{
+	v->mac = ev_segment_of(ev)->dmac;
+	return (ev_segment_of(ev)->has & SEG_HAS_MAC) != 0;
+}
+
+GET(tsval)
+{
+	return set_if(v, ev, SEG_HAS_TS, ev_segment_of(ev)->tsval);
+}
+
+GET(tsecr)
+{
+	return set_if(v, ev, SEG_HAS_TS, ev_segment_of(ev)->tsecr);
+}
+
+/* The socket at that moment. */
+
+GET(state)
+{
+	return set_name(v, state_name(ev_segment_of(ev)->state));
+}
+
+GET(srtt_us)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->srtt_us) && v->u;
+}
+
+GET(min_rtt_us)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->min_rtt_us) && v->u != ~0U;
+}
+
+GET(cwnd)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->cwnd);
+}
+
+#define INFINITE_SSTHRESH 0x7fffffff
+
+GET(ssthresh)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->ssthresh) &&
+	       v->u < INFINITE_SSTHRESH;
+}
+
+GET(unacked)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->unacked);
+}
+
+GET(retrans)
+{
+	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->retrans);
+}
+
+/* The state change. */
+
+GET(old)
+{
+	return set_name(v, state_name(ev_state_of(ev)->old));
+}
+
+GET(new)
+{
+	return set_name(v, state_name(ev_state_of(ev)->new));
+}
+
+GET(in_old_us)
+{
+	v->u = ev_state_of(ev)->in_old_ns / 1000;
+	return (ev_state_of(ev)->has & STATE_HAS_IN_OLD) != 0;
+}
+
+GET(partial)
+{
+	v->u = 1;
+	return (ev_state_of(ev)->has & STATE_PARTIAL) != 0;
+}
+
+GET(hook)
+{
+	return set_name(v, hook_name(ev->hook));
+}
+
+GET(count)
+{
+	return set_u(v, ev_lost_of(ev)->count);
+}
+
+#define L false /* aligned to the left */
+#define R true
+#define ROW(name, header, width, right, kind, events, help) \
+	{ #name, header, width, right, kind, help, events, get_##name }
+
+/* In the order of JSON keys. */
+const struct field fields[] = {
+	ROW(event, "EVENT", 8, L, FK_NAME, ALL, "what the record is: segment, state, lost"),
+	ROW(time, "TIME", 15, L, FK_TIME, ALL, "when it happened; in JSON RFC 3339, UTC, nanoseconds"),
+	ROW(mono_ns, "MONO_NS", 16, R, FK_UINT, ALL, "the same as CLOCK_MONOTONIC, nanoseconds"),
+	ROW(pid, "PID", 7, R, FK_UINT, BOTH, "process (thread group) that owns the socket"),
+	ROW(tid, "TID", 7, R, FK_UINT, BOTH, "thread that used the socket last"),
+	ROW(comm, "COMM", 12, L, FK_BYTES, BOTH, "name of the process; escaped in text"),
+	ROW(uid, "UID", 5, R, FK_UINT, BOTH, "effective user id of the process"),
+	ROW(owner, "OWNER", 8, L, FK_NAME, BOTH,
+	    "how the process is known: connect accept listener io seed kernel unknown"),
+	ROW(conn, "CONN", 10, R, FK_ID, BOTH, "connection id, the same for all its life"),
+	ROW(netns, "NETNS", 10, R, FK_UINT, BOTH, "network namespace, by inode number"),
+	ROW(cgroup_id, "CGROUP", 8, R, FK_BIGID, BOTH, "cgroup (v2) of the process, by id"),
+	ROW(ip, "IP", 2, R, FK_UINT, BOTH, "4 or 6; a v4-mapped connection is 4"),
+	ROW(laddr, "LADDR", 15, L, FK_ADDR, BOTH, "local address"),
+	ROW(lport, "LPORT", 5, R, FK_PORT, BOTH, "local port"),
+	ROW(raddr, "RADDR", 15, L, FK_ADDR, BOTH, "remote address"),
+	ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
+	ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
+	ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
+	ROW(dir, "DIR", 3, L, FK_NAME, SEG, "out: sent, in: received"),
+	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG, "FIN SYN RST PSH ACK URG ECE CWR AE"),
+	ROW(seq, "SEQ", 9, R, FK_UINT, SEG,
+	    "sequence number; text: from the connection's first, unless -S"),
+	ROW(ack, "ACK", 9, R, FK_UINT, SEG, "acknowledgment number, likewise"),
+	ROW(len, "LEN", 5, R, FK_UINT, SEG, "bytes of payload"),
+	ROW(win, "WIN", 7, R, FK_UINT, SEG, "receive window, bytes (scaled)"),
+	ROW(segs, "SEGS", 4, R, FK_UINT, SEG, "segments on the wire that this record stands for"),
+	ROW(ttl, "TTL", 3, R, FK_UINT, SEG, "time to live, or hop limit"),
+	ROW(dscp, "DSCP", 4, R, FK_UINT, SEG, "differentiated services code point"),
+	ROW(ecn, "ECN", 3, R, FK_UINT, SEG, "ECN bits of the IP header: 0 none, 1 and 2 able, 3 congestion"),
+	ROW(smac, "SMAC", 17, L, FK_MAC, SEG, "source MAC address"),
+	ROW(dmac, "DMAC", 17, L, FK_MAC, SEG, "destination MAC address"),
+	ROW(tsval, "TSVAL", 10, R, FK_UINT, SEG, "TCP timestamp of the sender"),
+	ROW(tsecr, "TSECR", 10, R, FK_UINT, SEG, "TCP timestamp echoed"),
+	ROW(state, "STATE", 12, L, FK_NAME, SEG, "the socket's state before the segment (RFC 9293)"),
+	ROW(srtt_us, "SRTT_US", 8, R, FK_UINT, SEG, "smoothed round-trip time, microseconds"),
+	ROW(min_rtt_us, "MINRTT_US", 9, R, FK_UINT, SEG, "least round-trip time, microseconds"),
+	ROW(cwnd, "CWND", 5, R, FK_UINT, SEG, "congestion window, segments"),
+	ROW(ssthresh, "SSTHRESH", 8, R, FK_UINT, SEG, "slow start threshold, segments"),
+	ROW(unacked, "UNACKED", 7, R, FK_UINT, SEG, "bytes sent and not acknowledged yet"),
+	ROW(retrans, "RETRANS", 7, R, FK_UINT, SEG, "segments retransmitted since the connection began"),
+	ROW(old, "OLD", 12, L, FK_NAME, STA, "state before (RFC 9293)"),
+	ROW(new, "NEW", 12, L, FK_NAME, STA, "state after (RFC 9293)"),
+	ROW(in_old_us, "IN_OLD_US", 11, R, FK_UINT, STA, "time in the old state, microseconds"),
+	ROW(partial, "PARTIAL", 7, L, FK_BOOL, STA, "the old state began before tracing"),
+	ROW(hook, "HOOK", 11, L, FK_NAME, LOST,
+	    "where records were lost: segment-out segment-in state conn"),
+	ROW(count, "COUNT", 8, R, FK_UINT, LOST, "how many"),
+};
+
+const size_t nfields = sizeof(fields) / sizeof(fields[0]);
+
+_Static_assert(sizeof(fields) / sizeof(fields[0]) <= FIELDS_MAX, "FIELDS_MAX");

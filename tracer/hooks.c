@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hooks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "event.h"
+
+#define TP(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_TP, __VA_ARGS__ }
+#define FENTRY(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_FENTRY, __VA_ARGS__ }
+#define FEXIT(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_FEXIT, __VA_ARGS__ }
+#define KPROBE(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_KPROBE, __VA_ARGS__ }
+#define KRETPROBE(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_KRETPROBE, __VA_ARGS__ }
+
+#define NO_V6 "segments of IPv6 connections"
+#define NO_TW "segments received in TIME-WAIT"
+#define NO_REQ "repeated SYNs and resets for a connection request"
+#define NO_DROP "received segments that no socket wants (closed ports)"
+
+#define OUT_DEV TP("out_dev", "net_dev_queue")
+#define IN_DROPPED TP("in_dropped", "kfree_skb", .without = NO_DROP)
+
+const struct hook hooks[] = {
+	{
+		.name = "segment-out",
+		.records = HOOK_SEG_OUT,
+		.what = "sent segments",
+		.need = NEED_SEGMENTS,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FENTRY("out4_fentry", "ip_queue_xmit"),
+				FENTRY("out6_fentry", "inet6_csk_xmit", .without = NO_V6),
+				OUT_DEV,
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("out4_kprobe", "ip_queue_xmit"),
+				KPROBE("out6_kprobe", "inet6_csk_xmit", .without = NO_V6),
+				OUT_DEV,
+			},
+			[BACKEND_TRACEPOINT] = { OUT_DEV },
+		},
+		.blind = {
+			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send",
+			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send",
+			[BACKEND_TRACEPOINT] = "segments sent through IPsec",
+		},
+	},
+	{
+		.name = "segment-in",
+		.records = HOOK_SEG_IN,
+		.what = "received segments",
+		.need = NEED_SEGMENTS,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FENTRY("in_est_fentry", "tcp_rcv_established"),
+				FENTRY("in_state_fentry", "tcp_rcv_state_process"),
+				FENTRY("in_tw_fentry", "tcp_timewait_state_process", .without = NO_TW),
+				FENTRY("in_req_fentry", "tcp_check_req", .without = NO_REQ),
+				IN_DROPPED,
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("in_est_kprobe", "tcp_rcv_established"),
+				KPROBE("in_state_kprobe", "tcp_rcv_state_process"),
+				KPROBE("in_tw_kprobe", "tcp_timewait_state_process", .without = NO_TW),
+				KPROBE("in_req_kprobe", "tcp_check_req", .without = NO_REQ),
+				IN_DROPPED,
+			},
+			[BACKEND_TRACEPOINT] = {
+				TP("in_dev", "netif_receive_skb"),
+				IN_DROPPED,
+			},
+		},
+		.blind = {
+			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
+			[BACKEND_KPROBE] = "a final ACK that a full accept queue refuses",
+			[BACKEND_TRACEPOINT] =
+				"a SYN that a full listen queue drops, segments other than SYNs that a "
+				"listener gets out of turn, segments received behind IPsec, or through a "
+				"macvlan or VLAN device whose parent is in another namespace",
+		},
+	},
+	{
+		.name = "request",
+		.records = -1,
+		.what = "connection requests (whose listener a new socket comes from)",
+		.need = NEED_STATES,
+		.progs = {
+			[BACKEND_FENTRY] = { OUT_DEV },
+			[BACKEND_KPROBE] = { OUT_DEV },
+			[BACKEND_TRACEPOINT] = { OUT_DEV },
+		},
+	},
+	{
+		.name = "state",
+		.records = HOOK_STATE,
+		.what = "state changes, and the end of a socket",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = { TP("state_change", "inet_sock_set_state"),
+					     TP("sock_gone", "tcp_destroy_sock") },
+			[BACKEND_KPROBE] = { TP("state_change", "inet_sock_set_state"),
+					     TP("sock_gone", "tcp_destroy_sock") },
+			[BACKEND_TRACEPOINT] = { TP("state_change", "inet_sock_set_state"),
+						 TP("sock_gone", "tcp_destroy_sock") },
+		},
+	},
+	{
+		.name = "accept",
+		.records = -1,
+		.what = "owner: who accepts",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FEXIT("accept4_fexit", "inet_csk_accept", .nargs = 4,
+				      .without = ""),
+				FEXIT("accept2_fexit", "inet_csk_accept", .nargs = 2,
+				      .without = "", .instead_of = "accept4_fexit"),
+			},
+			[BACKEND_KPROBE] = { KRETPROBE("accept_kretprobe", "inet_csk_accept") },
+		},
+		.blind = {
+			[BACKEND_TRACEPOINT] = "accept() itself: until its first send, receive or close an "
+					       "accepted connection counts as its listener's",
+		},
+	},
+	{
+		.name = "send",
+		.records = -1,
+		.what = "owner: who sends",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = { FENTRY("send_fentry", "tcp_sendmsg") },
+			[BACKEND_KPROBE] = { KPROBE("send_kprobe", "tcp_sendmsg") },
+			[BACKEND_TRACEPOINT] = {
+				TP("send_locked_tp", "tcp_sendmsg_locked", .without = ""),
+				TP("send_tp", "sock_send_length", .instead_of = "send_locked_tp",
+				   .without = "a new owner that only sends (this kernel has no tracepoint for it)"),
+			},
+		},
+	},
+	{
+		.name = "receive",
+		.records = -1,
+		.what = "owner: who receives",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = { FENTRY("recv_fentry", "tcp_recvmsg") },
+			[BACKEND_KPROBE] = { KPROBE("recv_kprobe", "tcp_recvmsg") },
+			[BACKEND_TRACEPOINT] = {
+				TP("recv_space_tp", "tcp_rcv_space_adjust"),
+				TP("recv_tp", "sock_recv_length", .without = ""),
+			},
+		},
+	},
+	{
+		.name = "rename",
+		.records = -1,
+		.what = "processes that change their name",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = { TP("renamed", "task_rename") },
+			[BACKEND_KPROBE] = { TP("renamed", "task_rename") },
+			[BACKEND_TRACEPOINT] = { TP("renamed", "task_rename") },
+		},
+	},
+	{
+		.name = "children",
+		.records = -1,
+		.what = "processes that the traced command starts",
+		.need = NEED_CHILDREN,
+		.progs = {
+			[BACKEND_FENTRY] = { TP("forked", "sched_process_fork") },
+			[BACKEND_KPROBE] = { TP("forked", "sched_process_fork") },
+			[BACKEND_TRACEPOINT] = { TP("forked", "sched_process_fork") },
+		},
+	},
+};
+
+const size_t hooks_n = sizeof(hooks) / sizeof(hooks[0]);
+
+static const char *const backends[] = { "fentry", "kprobe", "tracepoint", "auto" };
+
+const char *backend_name(enum backend b)
+{
+	return backends[b];
+}
+
+int backend_parse(const char *name, enum backend *b)
+{
+	for (int i = 0; i <= BACKEND_AUTO; i++) {
+		if (!strcmp(name, backends[i])) {
+			*b = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *attach_kind_name(enum attach_kind k)
+{
+	static const char *const names[] = { "fentry", "fexit", "kprobe", "kretprobe",
+					     "tracepoint" };
+
+	return names[k];
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <argp.h>
+
+#include "cmd_doctor.h"
+#include "cmd_fields.h"
+#include "cmd_view.h"
+
+#ifndef TCPLENS_VERSION
+#define TCPLENS_VERSION "0.1"
+#endif
+
+static int cmd_trace(int argc, char **argv)
+{
+	return cmd_view(&view_trace, argc, argv);
+}
+
+static int cmd_states(int argc, char **argv)
+{
+	return cmd_view(&view_states, argc, argv);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "trace", cmd_trace, "what segments do processes send and receive?" },
+	{ "states", cmd_states, "what state changes, and how long in each?" },
+	{ "doctor", cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
+	{ "fields", cmd_fields, "the fields that --json and --fields know" },
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *f)
+{
+	fprintf(f, "Usage: tcplens COMMAND [OPTION...] [-- PROGRAM [ARG...]]\n"
+		   "Which process owns this TCP connection, what is in its headers, and what state is it in?\n\n");
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(f, "\n`tcplens COMMAND --help` tells a command's options.\n");
+}
+
+/* Standard descriptors that are closed would be taken by the next open(), and written to. */
+static int std_fds_open(void)
+{
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		return -EBADF;
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != STDIN_FILENO)
+		return -EBADF;
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
+		fprintf(stderr, "tcplens: standard output is closed, so there is nowhere to write to\n");
+		return -EBADF;
+	}
+	return 0;
+}
+
+static int run(size_t i, int argc, char **argv)
+{
+	char name[64];
+
+	/* argp takes the program's name from here: "tcplens trace: …". */
+	snprintf(name, sizeof(name), "tcplens %s", commands[i].name);
+	argv[1] = name;
+	program_invocation_name = name;
+	return commands[i].run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	argp_err_exit_status = 2;
+	if (std_fds_open())
+		return 1;
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return run(i, argc, argv);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("tcplens " TCPLENS_VERSION "\n");
+		return 0;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return 0;
+	}
+	fprintf(stderr, "tcplens: unknown command '%s': see tcplens --help\n", argv[1]);
+	return 2;
+}

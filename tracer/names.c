@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "names.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "event.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const states[] = {
+	[ST_ESTABLISHED] = "ESTABLISHED",
+	[ST_SYN_SENT] = "SYN-SENT",
+	[ST_SYN_RECV] = "SYN-RECEIVED",
+	[ST_FIN_WAIT1] = "FIN-WAIT-1",
+	[ST_FIN_WAIT2] = "FIN-WAIT-2",
+	[ST_TIME_WAIT] = "TIME-WAIT",
+	[ST_CLOSE] = "CLOSED",
+	[ST_CLOSE_WAIT] = "CLOSE-WAIT",
+	[ST_LAST_ACK] = "LAST-ACK",
+	[ST_LISTEN] = "LISTEN",
+	[ST_CLOSING] = "CLOSING",
+	/* A request that waits for the final ACK: RFC 9293 has one name for both. */
+	[ST_NEW_SYN_RECV] = "SYN-RECEIVED",
+};
+
+_Static_assert(COUNT(states) == ST_MAX, "a state without a name");
+
+const char *state_name(unsigned int state)
+{
+	return state < COUNT(states) ? states[state] : NULL;
+}
+
+/* What else they are called: the kernel's names and ss's, without `-` and `_`. */
+static const struct {
+	const char *name;
+	enum tcp_state state;
+} state_aliases[] = {
+	{ "ESTAB", ST_ESTABLISHED }, { "SYNRECV", ST_SYN_RECV },  { "SYNRCVD", ST_SYN_RECV },
+	{ "CLOSE", ST_CLOSE },	     { "UNCONN", ST_CLOSE },	  { "LISTENING", ST_LISTEN },
+	{ "NEWSYNRECV", ST_NEW_SYN_RECV },
+};
+
+/* Upper case, without `-` and `_`, so that all spellings meet. */
+static int squeeze(const char *s, char *out, size_t len)
+{
+	size_t n = 0;
+
+	for (; *s; s++) {
+		if (*s == '-' || *s == '_')
+			continue;
+		if (n + 1 >= len)
+			return -EINVAL;
+		out[n++] = toupper((unsigned char)*s);
+	}
+	out[n] = '\0';
+	return n ? 0 : -EINVAL;
+}
+
+int state_parse(const char *name)
+{
+	char want[24], have[24];
+
+	if (!strncasecmp(name, "TCP_", 4))
+		name += 4;
+	if (squeeze(name, want, sizeof(want)))
+		return -EINVAL;
+	for (size_t i = ST_ESTABLISHED; i < COUNT(states); i++)
+		if (!squeeze(states[i], have, sizeof(have)) && !strcmp(want, have))
+			return i;
+	for (size_t i = 0; i < COUNT(state_aliases); i++)
+		if (!strcmp(want, state_aliases[i].name))
+			return state_aliases[i].state;
+	return -EINVAL;
+}
+
+const char *const flag_names[FLAG_NAMES] = { "FIN", "SYN", "RST", "PSH", "ACK",
+					     "URG", "ECE", "CWR", "AE" };
+
+int flag_parse(const char *name)
+{
+	for (int i = 0; i < FLAG_NAMES; i++)
+		if (!strcasecmp(name, flag_names[i]))
+			return 1 << i;
+	return -EINVAL;
+}
+
+static const char *const hows[] = {
+	[HOW_UNKNOWN] = "unknown",   [HOW_CONNECT] = "connect", [HOW_ACCEPT] = "accept",
+	[HOW_LISTENER] = "listener", [HOW_IO] = "io",		[HOW_SEED] = "seed",
+	[HOW_KERNEL] = "kernel",
+};
+
+_Static_assert(COUNT(hows) == HOW_MAX, "a way of knowing without a name");
+
+const char *how_name(unsigned int how)
+{
+	return how < COUNT(hows) ? hows[how] : NULL;
+}
+
+static const char *const hooks[] = {
+	[HOOK_SEG_OUT] = "segment-out",
+	[HOOK_SEG_IN] = "segment-in",
+	[HOOK_STATE] = "state",
+	[HOOK_CONN] = "conn",
+};
+
+_Static_assert(COUNT(hooks) == HOOK_MAX, "a hook without a name");
+
+const char *hook_name(unsigned int hook)
+{
+	return hook < COUNT(hooks) ? hooks[hook] : NULL;
+}
+
+static const char *const events[] = {
+	[EV_SEGMENT] = "segment",
+	[EV_STATE] = "state",
+	[EV_LOST] = "lost",
+};
+
+_Static_assert(COUNT(events) == EV_TYPE_MAX, "an event without a name");
+
+const char *event_name(unsigned int type)
+{
+	return type < COUNT(events) ? events[type] : NULL;
+}
+
+const char *dir_name(unsigned int dir)
+{
+	return dir == DIR_OUT ? "out" : dir == DIR_IN ? "in" : NULL;
+}

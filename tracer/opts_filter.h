@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The filter options that all commands share: an argp child. */
+#ifndef TCPLENS_OPTS_FILTER_H
+#define TCPLENS_OPTS_FILTER_H
+
+#include <argp.h>
+
+#include "filter.h"
+
+/*
+ * The child's input; zeroed before.  After argp_parse() `filter` and `ranges`
+ * are what the programs get (with -- COMMAND the caller sets filter.tree and
+ * filter.used).  Whatever is wrong ends the process: one sentence, status 2.
+ */
+struct opts_filter {
+	struct filter_builder builder;
+	struct filter filter;
+	struct frange *ranges; /* NULL: none */
+	__u32 nranges;
+};
+
+extern const struct argp opts_filter_argp;
+
+void opts_filter__free(struct opts_filter *o);
+
+#endif

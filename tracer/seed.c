@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "seed.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "skel.h"
+
+/* Lets an iterator run to its end; it prints nothing, its effect is in the maps. */
+static int iter_run(struct bpf_program *prog)
+{
+	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
+	char buf[64];
+	ssize_t n;
+	int fd, err = 0;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	do {
+		n = read(fd, buf, sizeof(buf));
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	if (n < 0)
+		err = -errno;
+	close(fd);
+out:
+	bpf_link__destroy(link);
+	return err;
+}
+
+/* The namespaces visited so far, by inode. */
+struct inode_set {
+	ino_t *v;
+	size_t n, cap;
+};
+
+/* 1: was new, 0: seen before, -ENOMEM. */
+static int inode_set_add(struct inode_set *s, ino_t ino)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i] == ino)
+			return 0;
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 16;
+		ino_t *v = realloc(s->v, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = ino;
+	return 1;
+}
+
+/* iter/tcp shows the namespace of whoever opens it. */
+static int seed_netns(struct bpf_program *prog, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return 0; /* the process has ended */
+	err = setns(fd, CLONE_NEWNET) ? -errno : iter_run(prog);
+	close(fd);
+	return err;
+}
+
+static int seed_all_netns(struct bpf_program *prog)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), err = 0;
+	struct inode_set seen = {};
+	struct dirent *de;
+	DIR *proc = NULL;
+
+	if (home < 0)
+		return -errno;
+	proc = opendir("/proc");
+	if (!proc) {
+		err = -errno;
+		goto out;
+	}
+	while (!err && (de = readdir(proc))) {
+		char path[300];
+		struct stat st;
+
+		if (de->d_name[0] < '1' || de->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", de->d_name);
+		if (stat(path, &st))
+			continue;
+		err = inode_set_add(&seen, st.st_ino);
+		if (err > 0)
+			err = seed_netns(prog, path);
+	}
+	if (setns(home, CLONE_NEWNET) && !err)
+		err = -errno;
+out:
+	if (proc)
+		closedir(proc);
+	free(seen.v);
+	close(home);
+	return err;
+}
+
+int seed__run(struct tcplens_bpf *skel)
+{
+	int err = iter_run(skel->progs.seed_files);
+
+	return err ? err : seed_all_netns(skel->progs.seed_socks);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where events become output.  A sink knows fields, not views or hooks: it
+ * formats into its buffer, and sink__flush() writes that at once.
+ *
+ *	sink__init(&s, &cfg);		sink__begin(&s);
+ *	sink__event(&s, ev);  …		sink__flush(&s, STDOUT_FILENO);  …
+ *	sink__free(&s);
+ */
+#ifndef TCPLENS_SINK_H
+#define TCPLENS_SINK_H
+
+#include "fields.h"
+#include "outbuf.h"
+
+struct sink;
+
+struct sink_ops {
+	const char *name;
+	int (*begin)(struct sink *s);
+	int (*event)(struct sink *s, const struct ev_hdr *ev);
+};
+
+extern const struct sink_ops sink_text_ops;
+extern const struct sink_ops sink_json_ops;
+
+struct sink_cfg {
+	const struct sink_ops *ops;
+	/* In this order; none: all of the event's (JSON only). */
+	const struct field *fields[FIELDS_MAX];
+	size_t nfields;
+	bool color;
+	bool wide_addr; /* text: only IPv6 is to be expected */
+	int tty;	/* text: a terminal's descriptor: repeat the header each screenful; or -1 */
+	struct fctx fctx;
+};
+
+/* A column of text, or a key of JSON as it is written: ,"name": */
+struct sink_col {
+	const struct field *field;
+	unsigned int width;
+	bool right;
+	__u8 keylen;
+	char key[22];
+};
+
+struct sink_cols {
+	struct sink_col col[FIELDS_MAX];
+	size_t n;
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	struct outbuf out;
+	struct fctx fctx; /* the owner may refresh fctx.mono_to_real while running */
+	struct sink_cols chosen;
+	struct sink_cols every; /* what there is, for JSON without a choice */
+	bool color;
+	int tty;
+	unsigned int lines; /* until the header is due again */
+};
+
+void sink__init(struct sink *s, const struct sink_cfg *cfg);
+
+static inline int sink__begin(struct sink *s)
+{
+	return s->ops->begin(s);
+}
+
+/*
+ * Appends one event (of decode()).  `lost` events make a JSON object whatever
+ * fields were selected, and no text: they are for stderr there.
+ * Returns 1 if something was appended, 0 if not, or -ENOMEM.
+ */
+static inline int sink__event(struct sink *s, const struct ev_hdr *ev)
+{
+	return s->ops->event(s, ev);
+}
+
+/* Bytes that wait for sink__flush(). */
+static inline size_t sink__pending(const struct sink *s)
+{
+	return s->out.len;
+}
+
+/* As outbuf_flush(): 0, -EPIPE (the reader is gone: end quietly), -ENOSPC, … */
+int sink__flush(struct sink *s, int fd);
+
+void sink__free(struct sink *s);
+
+#endif
