@@ -15,6 +15,7 @@ struct list {
 	void *ctx;
 	char *err;
 	size_t errlen;
+	size_t n; /* entries so far */
 };
 
 /* Without blanks at both ends; writes into the string. */
@@ -40,11 +41,12 @@ static char *strip_not(char *s, bool *negated)
 	return trim(s + 1);
 }
 
-static int one(const struct list *l, char *s, bool negated, const char *where)
+static int one(struct list *l, char *s, bool negated, const char *where)
 {
 	char why[256];
 	int err;
 
+	l->n++;
 	if (!*s)
 		return errmsg(l->err, l->errlen, -EINVAL, "%s%s: an entry is missing in the list",
 			      l->option, where);
@@ -55,7 +57,7 @@ static int one(const struct list *l, char *s, bool negated, const char *where)
 }
 
 /* A line of a file, which is one entry even if it has commas. */
-static int line(const struct list *l, char *s, bool negated, const char *where)
+static int line(struct list *l, char *s, bool negated, const char *where)
 {
 	for (char *p = s; (p = strchr(p, '#')); p++) {
 		if (p == s || isspace((unsigned char)p[-1])) {
@@ -66,10 +68,11 @@ static int line(const struct list *l, char *s, bool negated, const char *where)
 	s = trim(s);
 	if (!*s)
 		return 0;
-	return one(l, strip_not(s, &negated), negated, where);
+	s = strip_not(s, &negated);
+	return one(l, s, negated, where);
 }
 
-static int file_lines(const struct list *l, FILE *f, const char *name, bool negated)
+static int file_lines(struct list *l, FILE *f, const char *name, bool negated)
 {
 	char buf[4096], where[256];
 
@@ -88,27 +91,39 @@ static int file_lines(const struct list *l, FILE *f, const char *name, bool nega
 	return 0;
 }
 
-static int file(const struct list *l, const char *name, bool negated)
+static int file_error(struct list *l, const char *name, int code)
 {
-	FILE *f = *name ? fopen(name, "re") : NULL;
+	return errmsg(l->err, l->errlen, -code, "%s: can't read the file '%s': %s", l->option,
+		      errmsg_quote(name, strlen(name)), strerror(code));
+}
+
+static int file(struct list *l, const char *name, bool negated)
+{
+	size_t before = l->n;
+	FILE *f;
 	int err;
 
 	if (!*name)
 		return errmsg(l->err, l->errlen, -EINVAL, "%s: the name of a file is missing after @",
 			      l->option);
-	errno = f ? 0 : errno;
-	err = f ? file_lines(l, f, name, negated) : -errno;
-	if (!f || ferror(f))
-		err = errmsg(l->err, l->errlen, errno ? -errno : -EIO, "%s: can't read the file '%s': %s",
-			     l->option, errmsg_quote(name, strlen(name)), strerror(errno));
-	if (f)
-		fclose(f);
+	f = fopen(name, "re");
+	if (!f)
+		return file_error(l, name, errno);
+	errno = 0;
+	err = file_lines(l, f, name, negated);
+	if (ferror(f))
+		err = file_error(l, name, errno ? errno : EIO);
+	fclose(f);
+	/* No filter at all is the opposite of what a list of nobody means. */
+	if (!err && l->n == before && !negated)
+		return errmsg(l->err, l->errlen, -EINVAL, "%s: there are no entries in the file '%s'",
+			      l->option, errmsg_quote(name, strlen(name)));
 	return err;
 }
 
 int list_each(const char *option, const char *list, list_fn fn, void *ctx, char *err, size_t errlen)
 {
-	const struct list l = { option, fn, ctx, err, errlen };
+	struct list l = { option, fn, ctx, err, errlen, 0 };
 	char *copy = strdup(list), *rest = copy, *s;
 	int ret = copy ? 0 : errmsg(err, errlen, -ENOMEM, "out of memory");
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#define _GNU_SOURCE
 /* Entries that are places in a file system: cgroups and network namespaces. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* CLONE_NEWNET */
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -74,14 +76,13 @@ static int cgroup_below(const char *s, __u64 *id, char *err, size_t errlen)
 int parse_cgroup(const char *s, struct entry *e, char *err, size_t errlen)
 {
 	__u64 id = 0;
-	int ret = *s == '/' ? cgroup_id(s, &id) : -ENOENT;
+	int as_is = *s == '/' ? cgroup_id(s, &id) : -ENOENT;
+	int ret = as_is ? cgroup_below(s, &id, err, errlen) : 0;
 
-	if (ret == -ENOTDIR)
-		return errmsg(err, errlen, ret,
+	if (ret && as_is == -ENOTDIR)
+		return errmsg(err, errlen, as_is,
 			      "'%s' is no cgroup v2: give a directory below the cgroup2 mount",
 			      QUOTE(s));
-	if (ret)
-		ret = cgroup_below(s, &id, err, errlen);
 	if (!ret)
 		entry_nums(e, id, id);
 	return ret;

@@ -67,6 +67,8 @@ const struct hook hooks[] = {
 			},
 			[BACKEND_TRACEPOINT] = {
 				TP("in_dev", "netif_receive_skb"),
+				TP("in_refused", "tcp_send_reset",
+				   .without = "segments other than SYNs that a listener refuses"),
 				IN_DROPPED,
 			},
 		},
@@ -74,9 +76,9 @@ const struct hook hooks[] = {
 			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
 			[BACKEND_KPROBE] = "a final ACK that a full accept queue refuses",
 			[BACKEND_TRACEPOINT] =
-				"a SYN that a full listen queue drops, segments other than SYNs that a "
-				"listener gets out of turn, segments received behind IPsec, or through a "
-				"macvlan or VLAN device whose parent is in another namespace",
+				"a SYN that a full listen queue drops, a reset that a listener ignores, "
+				"segments received behind IPsec, or through a macvlan or VLAN device whose "
+				"parent is in another namespace",
 		},
 	},
 	{

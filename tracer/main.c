@@ -56,7 +56,7 @@ static int std_fds_open(void)
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != STDIN_FILENO)
 		return -EBADF;
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
-		fprintf(stderr, "tcplens: standard output is closed, so there is nowhere to write to\n");
+		fprintf(stderr, "tcplens: stdout is closed: redirect it to where the records should go\n");
 		return -EBADF;
 	}
 	return 0;
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	if (std_fds_open())
 		return 1;
 	if (argc < 2) {
-		usage(stderr);
+		fprintf(stderr, "tcplens: a command is missing: see tcplens --help\n");
 		return 2;
 	}
 	for (size_t i = 0; i < NCOMMANDS; i++)

@@ -90,7 +90,8 @@ static int set_ready_fd(struct opts_run *o, const char *arg)
 {
 	__u64 fd;
 
-	if (parse_u64(arg, 1 << 20, &fd) || fcntl(fd, F_GETFD) < 0)
+	/* Not for the traced command: who waits for its end would wait for the command's. */
+	if (parse_u64(arg, 1 << 20, &fd) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -EBADF;
 	o->ready_fd = fd;
 	return 0;

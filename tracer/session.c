@@ -53,8 +53,9 @@ struct session {
 	__u64 printed;
 	__u64 end_ns;	  /* when to end; 0: no limit */
 	__u64 account_ns; /* when to look for losses again */
-	bool stop;
-	int err; /* of output: why the run ends */
+	bool stop; /* asked to end: what is in the ring is still printed */
+	bool full; /* -c reached, or output failed: no record is wanted any more */
+	int err;   /* of output: why the run ends */
 };
 
 static void note(const struct session *s, const char *fmt, ...)
@@ -80,7 +81,7 @@ static int flush(struct session *s)
 
 	if (err && !s->err) {
 		s->err = err;
-		s->stop = true;
+		s->stop = s->full = true;
 	}
 	return err;
 }
@@ -107,18 +108,18 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 
 	if (ev->type == EV_LOST)
 		tell_lost(ev_lost_of(ev));
-	else if (s->stop)
+	else if (s->full)
 		return -ECANCELED;
 	n = sink__event(&s->sink, ev);
 	if (n < 0) {
 		s->err = n;
-		s->stop = true;
+		s->stop = s->full = true;
 		return n;
 	}
 	if (ev->type != EV_LOST) {
 		s->printed++;
 		if (s->o->run->count && s->printed >= s->o->run->count)
-			s->stop = true;
+			s->stop = s->full = true;
 	}
 	if (sink__pending(&s->sink) >= FLUSH_BYTES)
 		return flush(s);
@@ -246,7 +247,7 @@ static void finish(struct session *s)
 {
 	tcplens_bpf__detach(s->skel);
 	if (!s->err) {
-		while (!s->stop && source_live__drain(&s->source) > 0)
+		while (!s->full && source_live__drain(&s->source) > 0)
 			;
 		source_live__account(&s->source);
 		if (sink__pending(&s->sink))
