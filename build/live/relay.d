@@ -1,1 +1,0 @@
-build/live/relay: tests/live/src/relay.c

@@ -1,1 +1,0 @@
-build/live/traffic: tests/live/src/traffic.c

@@ -1,2 +1,0 @@
-build/obj/child.o: tracer/child.c tracer/child.h
-tracer/child.h:

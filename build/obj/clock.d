@@ -1,2 +1,0 @@
-build/obj/clock.o: tracer/clock.c tracer/clock.h
-tracer/clock.h:

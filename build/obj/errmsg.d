@@ -1,3 +1,0 @@
-build/obj/errmsg.o: tracer/errmsg.c tracer/errmsg.h tracer/outbuf.h
-tracer/errmsg.h:
-tracer/outbuf.h:

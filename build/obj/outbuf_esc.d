@@ -1,2 +1,0 @@
-build/obj/outbuf_esc.o: tracer/outbuf_esc.c tracer/outbuf.h
-tracer/outbuf.h:

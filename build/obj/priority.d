@@ -1,2 +1,0 @@
-build/obj/priority.o: tracer/priority.c tracer/priority.h
-tracer/priority.h:

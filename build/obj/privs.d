@@ -1,2 +1,0 @@
-build/obj/privs.o: tracer/privs.c tracer/privs.h
-tracer/privs.h:

@@ -1,6 +1,0 @@
-build/obj/sink_json.o: tracer/sink_json.c tracer/sink.h tracer/fields.h \
- bpf/event.h tracer/outbuf.h
-tracer/sink.h:
-tracer/fields.h:
-bpf/event.h:
-tracer/outbuf.h:
