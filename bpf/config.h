@@ -83,7 +83,7 @@ struct config {
 	__u8 emit_segments;
 	__u8 emit_states;
 	__u8 pad[3];
-	__u64 self_pid; /* tcplens itself: its own sockets (none today) are not special */
+	__u64 outlier_ns; /* single waits above it become records; 0: none do */
 };
 
 #endif

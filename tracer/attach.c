@@ -228,6 +228,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	cfg->out_all = b == BACKEND_TRACEPOINT && (o->need & NEED_SEGMENTS);
 	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
 	cfg->emit_states = !!(o->need & NEED_STATES);
+	cfg->outlier_ns = o->outlier_ns;
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_map__set_max_entries(skel->maps.events, o->ring_size);

@@ -45,6 +45,7 @@ struct attach_opts {
 	__u32 nranges;
 	__u32 ring_size; /* bytes, a power of two and a multiple of the page size */
 	__u32 conns_max; /* connections remembered at once */
+	__u64 outlier_ns; /* config.outlier_ns */
 	__u32 tree_pid;	 /* with NEED_CHILDREN: the thread group of the command */
 };
 

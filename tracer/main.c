@@ -16,25 +16,17 @@
 #define TCPLENS_VERSION "0.1"
 #endif
 
-static int cmd_trace(int argc, char **argv)
-{
-	return cmd_view(&view_trace, argc, argv);
-}
-
-static int cmd_states(int argc, char **argv)
-{
-	return cmd_view(&view_states, argc, argv);
-}
-
-static const struct {
+/* A command is a view, or a function. */
+static const struct command {
 	const char *name;
+	const struct view *view;
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "trace", cmd_trace, "what segments do processes send and receive?" },
-	{ "states", cmd_states, "what state changes, and how long in each?" },
-	{ "doctor", cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
-	{ "fields", cmd_fields, "the fields that --json and --fields know" },
+	{ "trace", &view_trace, NULL, "what segments do processes send and receive?" },
+	{ "states", &view_states, NULL, "what state changes, and how long in each?" },
+	{ "doctor", NULL, cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
+	{ "fields", NULL, cmd_fields, "the fields that --json and --fields know" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -62,15 +54,15 @@ static int std_fds_open(void)
 	return 0;
 }
 
-static int run(size_t i, int argc, char **argv)
+static int run(const struct command *c, int argc, char **argv)
 {
 	char name[64];
 
 	/* argp takes the program's name from here: "tcplens trace: …". */
-	snprintf(name, sizeof(name), "tcplens %s", commands[i].name);
+	snprintf(name, sizeof(name), "tcplens %s", c->name);
 	argv[1] = name;
 	program_invocation_name = name;
-	return commands[i].run(argc - 1, argv + 1);
+	return c->view ? cmd_view(c->view, argc - 1, argv + 1) : c->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
@@ -84,7 +76,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return run(i, argc, argv);
+			return run(&commands[i], argc, argv);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("tcplens " TCPLENS_VERSION "\n");
 		return 0;

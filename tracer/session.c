@@ -45,7 +45,10 @@ struct session {
 	const struct session_opts *o;
 	struct tcplens_bpf *skel;
 	struct attach_report report;
-	struct source_live source;
+	struct source_live live;
+	struct source *source;
+	void *view; /* the view's own state */
+	struct view_out out;
 	struct sink sink;
 	struct resolver *resolver;
 	struct child child;
@@ -53,6 +56,7 @@ struct session {
 	__u64 printed;
 	__u64 end_ns;	  /* when to end; 0: no limit */
 	__u64 account_ns; /* when to look for losses again */
+	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
 	bool stop; /* asked to end: what is in the ring is still printed */
 	bool full; /* -c reached, or output failed: no record is wanted any more */
 	int err;   /* of output: why the run ends */
@@ -101,14 +105,13 @@ static void tell_lost(const struct ev_lost *l)
 			(uint64_t)l->count, hook_name(l->hdr.hook));
 }
 
-static int on_event(void *ctx, const struct ev_hdr *ev)
+/* One record of output.  -ECANCELED: no more is wanted. */
+static int print_event(void *ctx, const struct ev_hdr *ev)
 {
 	struct session *s = ctx;
 	int n;
 
-	if (ev->type == EV_LOST)
-		tell_lost(ev_lost_of(ev));
-	else if (s->full)
+	if (s->full && ev->type != EV_LOST)
 		return -ECANCELED;
 	n = sink__event(&s->sink, ev);
 	if (n < 0) {
@@ -124,6 +127,55 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 	if (sink__pending(&s->sink) >= FLUSH_BYTES)
 		return flush(s);
 	return 0;
+}
+
+static int print_text(void *ctx, const char *text, size_t n)
+{
+	struct session *s = ctx;
+	int err = s->full ? -ECANCELED : sink__text(&s->sink, text, n);
+
+	return err < 0 ? err : 0;
+}
+
+/* What the view could not do ends the run; that nothing more is wanted is no failure. */
+static int view_result(struct session *s, int err)
+{
+	if (err < 0 && err != -ECANCELED && !s->err) {
+		s->err = err;
+		s->stop = s->full = true;
+	}
+	return err;
+}
+
+static int on_event(void *ctx, const struct ev_hdr *ev)
+{
+	struct session *s = ctx;
+	const struct view *v = s->o->view;
+
+	if (ev->type == EV_LOST) {
+		tell_lost(ev_lost_of(ev));
+		return print_event(s, ev);
+	}
+	return v->ops ? view_result(s, v->ops->event(s->view, ev)) : print_event(s, ev);
+}
+
+static int open_view(struct session *s)
+{
+	const struct view *v = s->o->view;
+
+	s->out = (struct view_out){ .event = print_event, .text = print_text, .ctx = s };
+	if (s->o->plan->tick_ns)
+		s->tick_ns = clock_mono_ns() + s->o->plan->tick_ns;
+	return v->ops && v->ops->open ? v->ops->open(&s->view, s->o->view_opts, &s->out) : 0;
+}
+
+static void close_view(struct session *s)
+{
+	const struct view *v = s->o->view;
+
+	if (v->ops && v->ops->free)
+		v->ops->free(s->view);
+	s->view = NULL;
 }
 
 static void ready(int fd)
@@ -177,6 +229,8 @@ static int wait_ms(const struct session *s, __u64 now)
 {
 	__u64 due = s->end_ns;
 
+	if (s->tick_ns && (!due || s->tick_ns < due))
+		due = s->tick_ns;
 	if (s->account_ns && (!due || s->account_ns < due))
 		due = s->account_ns;
 	if (!due)
@@ -190,7 +244,7 @@ static int wait_ms(const struct session *s, __u64 now)
 static void drain(struct session *s)
 {
 	__u64 begin = clock_mono_ns(), took;
-	int n = source_live__drain(&s->source);
+	int n = source__drain(s->source);
 
 	if (sink__pending(&s->sink))
 		flush(s);
@@ -204,17 +258,34 @@ static void drain(struct session *s)
 static void account(struct session *s)
 {
 	s->account_ns = 0;
-	source_live__account(&s->source);
+	source__account(s->source);
 	/* NTP may have moved the wall clock. */
 	s->sink.fctx.mono_to_real = clock_mono_to_real();
 	if (sink__pending(&s->sink))
 		flush(s);
 }
 
+/* What the kernel has gathered is drained first, so that the view sees all of its interval. */
+static void tick(struct session *s)
+{
+	const struct view_ops *ops = s->o->view->ops;
+	__u64 now = clock_mono_ns();
+
+	source__snapshot(s->source);
+	source__drain(s->source);
+	if (ops && ops->tick)
+		view_result(s, ops->tick(s->view, now));
+	if (sink__pending(&s->sink))
+		flush(s);
+	do
+		s->tick_ns += s->o->plan->tick_ns;
+	while (s->tick_ns <= now);
+}
+
 static void loop(struct session *s)
 {
 	struct pollfd pfd[] = {
-		{ .fd = source_live__fd(&s->source), .events = POLLIN },
+		{ .fd = source__fd(s->source), .events = POLLIN },
 		{ .fd = s->sigfd, .events = POLLIN },
 		/* Only its error state: the reader of our output has gone. */
 		{ .fd = STDOUT_FILENO, .events = 0 },
@@ -239,26 +310,33 @@ static void loop(struct session *s)
 		}
 		if (s->account_ns && clock_mono_ns() >= s->account_ns)
 			account(s);
+		if (s->tick_ns && !s->stop && clock_mono_ns() >= s->tick_ns)
+			tick(s);
 	}
 }
 
-/* Detached first, so that what the ring holds then is all there is. */
+/* Stopped first, so that what the source holds then is all there is. */
 static void finish(struct session *s)
 {
-	tcplens_bpf__detach(s->skel);
+	const struct view_ops *ops = s->o->view->ops;
+
+	source__snapshot(s->source);
+	source__stop(s->source);
 	if (!s->err) {
-		while (!s->full && source_live__drain(&s->source) > 0)
+		while (!s->full && source__drain(s->source) > 0)
 			;
-		source_live__account(&s->source);
+		source__account(s->source);
+		if (!s->full && ops && ops->finish)
+			view_result(s, ops->finish(s->view, clock_mono_ns()));
 		if (sink__pending(&s->sink))
 			flush(s);
 	}
-	if (s->source.malformed)
+	if (s->source->malformed)
 		fprintf(stderr, "tcplens: %" PRIu64 " records could not be understood (a bug in tcplens)\n",
-			(uint64_t)s->source.malformed);
+			(uint64_t)s->source->malformed);
 	/* Also with -q: without it nobody knows whether something is missing. */
 	fprintf(stderr, "tcplens: %" PRIu64 " records, %" PRIu64 " lost\n", (uint64_t)s->printed,
-		(uint64_t)source_live__lost(&s->source));
+		(uint64_t)source__lost(s->source));
 }
 
 /* Four times the sockets there are now, so that a busy day fits. */
@@ -282,7 +360,8 @@ static int attach(struct session *s, char *err, size_t len)
 	const struct session_opts *o = s->o;
 	struct attach_opts ao = {
 		.backend = o->run->backend,
-		.need = o->view->need | (o->command ? NEED_CHILDREN : 0),
+		.need = o->plan->need | (o->command ? NEED_CHILDREN : 0),
+		.outlier_ns = o->plan->outlier_ns,
 		.filter = &o->filter->filter,
 		.ranges = o->filter->ranges,
 		.nranges = o->filter->nranges,
@@ -335,9 +414,10 @@ static int start(struct session *s, char *err, size_t len)
 	ret = attach(s, err, len);
 	if (ret)
 		return ret;
-	ret = source_live__init(&s->source, s->skel, &s->report, on_event, s);
+	ret = source_live__init(&s->live, s->skel, &s->report, on_event, s);
 	if (ret)
 		goto fail;
+	s->source = &s->live.src;
 	ret = seed__run(s->skel);
 	if (ret)
 		note(s, "sockets that are open already have no owner until they are used (%s)",
@@ -345,6 +425,9 @@ static int start(struct session *s, char *err, size_t len)
 	ret = open_output(s);
 	if (ret)
 		return ret;
+	ret = open_view(s);
+	if (ret)
+		goto fail;
 	if (priority_raise())
 		note(s, "no real-time priority: records may be lost while all CPUs are busy");
 	ready(s->o->run->ready_fd);
@@ -387,7 +470,8 @@ int session__run(const struct session_opts *o)
 	}
 	status = exit_status(&s, err, why);
 	child__stop(&s.child);
-	source_live__free(&s.source);
+	close_view(&s);
+	source_live__free(&s.live);
 	tcplens_bpf__destroy(s.skel);
 	sink__free(&s.sink);
 	resolver__free(s.resolver);

@@ -4,12 +4,15 @@
 #define TCPLENS_SESSION_H
 
 struct view;
+struct view_plan;
 struct opts_filter;
 struct opts_output;
 struct opts_run;
 
 struct session_opts {
 	const struct view *view;
+	const void *view_opts; /* of view->argp; NULL: it has none */
+	const struct view_plan *plan;
 	const struct opts_filter *filter;
 	const struct opts_output *output;
 	const struct opts_run *run;

@@ -19,6 +19,7 @@ struct sink_ops {
 	const char *name;
 	int (*begin)(struct sink *s);
 	int (*event)(struct sink *s, const struct ev_hdr *ev);
+	int (*text)(struct sink *s, const char *text, size_t n); /* NULL: no place for free text */
 };
 
 extern const struct sink_ops sink_text_ops;
@@ -75,6 +76,12 @@ static inline int sink__begin(struct sink *s)
 static inline int sink__event(struct sink *s, const struct ev_hdr *ev)
 {
 	return s->ops->event(s, ev);
+}
+
+/* Appends lines of free text where the output is text: 0, or -ENOMEM. */
+static inline int sink__text(struct sink *s, const char *text, size_t n)
+{
+	return s->ops->text ? s->ops->text(s, text, n) : 0;
 }
 
 /* Bytes that wait for sink__flush(). */

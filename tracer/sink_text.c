@@ -155,8 +155,17 @@ static int text_event(struct sink *s, const struct ev_hdr *ev)
 	return end_line(&s->out, begin);
 }
 
+/* Behind it a terminal's header is due again. */
+static int text_text(struct sink *s, const char *text, size_t n)
+{
+	outbuf_mem(&s->out, text, n);
+	s->lines = 0;
+	return outbuf_error(&s->out);
+}
+
 const struct sink_ops sink_text_ops = {
 	.name = "text",
 	.begin = put_header,
 	.event = text_event,
+	.text = text_text,
 };

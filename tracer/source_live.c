@@ -24,31 +24,30 @@ static int on_record(void *ctx, void *data, size_t size)
 	const struct ev_hdr *ev;
 
 	if (decode(data, size, &ev)) {
-		s->malformed++;
+		s->src.malformed++;
 		return 0;
 	}
-	return s->on_event(s->ctx, ev);
+	return s->src.on_event(s->src.ctx, ev);
 }
 
-int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
-		      const struct attach_report *report,
-		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx)
+static const struct source_live *live_of(const struct source *s)
 {
-	*s = (struct source_live){
-		.skel = skel, .report = report, .on_event = on_event, .ctx = ctx
-	};
-	s->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), on_record, s, NULL);
-	return s->ring ? 0 : -errno;
+	return (const struct source_live *)s;
 }
 
-int source_live__fd(const struct source_live *s)
+static int live_fd(const struct source *s)
 {
-	return ring_buffer__epoll_fd(s->ring);
+	return ring_buffer__epoll_fd(live_of(s)->ring);
 }
 
-int source_live__drain(struct source_live *s)
+static int live_drain(struct source *s)
 {
-	return ring_buffer__consume(s->ring);
+	return ring_buffer__consume(live_of(s)->ring);
+}
+
+static void live_stop(struct source *s)
+{
+	tcplens_bpf__detach(live_of(s)->skel);
 }
 
 /*
@@ -76,7 +75,7 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 }
 
 /* The sum over all CPUs of one hook's counters. */
-static int read_lost(struct source_live *s, __u32 hook, __u64 *lost)
+static int read_lost(const struct source_live *s, __u32 hook, __u64 *lost)
 {
 	int ncpu = libbpf_num_possible_cpus(), err = 0;
 	struct hook_stats *v;
@@ -95,7 +94,7 @@ static int read_lost(struct source_live *s, __u32 hook, __u64 *lost)
 	return err;
 }
 
-int source_live__account(struct source_live *s)
+static int live_account(struct source *s)
 {
 	for (__u32 hook = 0; hook < HOOK_MAX; hook++) {
 		struct ev_lost ev = {
@@ -103,7 +102,7 @@ int source_live__account(struct source_live *s)
 				 .mono_ns = clock_mono_ns() },
 		};
 		__u64 lost;
-		int err = read_lost(s, hook, &lost);
+		int err = read_lost(live_of(s), hook, &lost);
 
 		if (err)
 			return err;
@@ -118,9 +117,24 @@ int source_live__account(struct source_live *s)
 	return 0;
 }
 
-__u64 source_live__lost(const struct source_live *s)
+static const struct source_ops live_ops = {
+	.fd = live_fd,
+	.drain = live_drain,
+	.account = live_account,
+	.stop = live_stop,
+};
+
+int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
+		      const struct attach_report *report,
+		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx)
 {
-	return s->lost[HOOK_SEG_OUT] + s->lost[HOOK_SEG_IN] + s->lost[HOOK_STATE];
+	*s = (struct source_live){
+		.src = { .ops = &live_ops, .on_event = on_event, .ctx = ctx },
+		.skel = skel,
+		.report = report,
+	};
+	s->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), on_record, s, NULL);
+	return s->ring ? 0 : -errno;
 }
 
 void source_live__free(struct source_live *s)
