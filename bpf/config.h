@@ -82,7 +82,11 @@ struct config {
 	__u8 out_all;	    /* net_dev_queue reports full sockets too (tracepoint backend) */
 	__u8 emit_segments;
 	__u8 emit_states;
-	__u8 pad[3];
+	__u8 raw;	    /* segments carry their packet's bytes: struct ev_raw */
+	__u8 dynptr;	    /* bpf_dynptr_from_skb() is there: payload outside of the linear part, too */
+	__u8 expr;	    /* expr_match() is the user's pcap-filter expression */
+	__u32 snap;	    /* bytes of payload in ev_raw */
+	__u32 raw_max;	    /* bytes of a record with payload */
 	__u64 outlier_ns; /* single waits above it become records; 0: none do */
 };
 

@@ -125,8 +125,34 @@ struct ev_segment {
 	__u8 tos;	  /* DSCP << 2 | ECN */
 	__u8 smac[6];
 	__u8 dmac[6];
-	__u8 pad[3];
+	__u8 raw; /* where a struct ev_raw begins in this record, divided by 8; 0: there is none */
+	__u8 pad[2];
 };
+
+/* ev_raw.link: pcap's LINKTYPE_* numbers */
+#define RAW_LINK_ETHERNET 1
+#define RAW_LINK_IP 101 /* begins with the IP header */
+
+#define RAW_HDR_MAX 192	   /* Ethernet 22, IPv6 40, TCP 60, and 70 for extension headers */
+#define RAW_SNAP_MAX 65535 /* of payload */
+
+/* The packet itself, behind its ev_segment: headers, and as much payload as was asked for. */
+struct ev_raw {
+	__u32 orig_len; /* of the packet, from the first header that is stored */
+	__u32 cap_len;	/* bytes in `data` */
+	__u32 ifindex;	/* device, in the namespace of who.netns; 0: unknown */
+	__u16 link;	/* RAW_LINK_* */
+	__u8 ip_off;	/* where in `data` the IP header is */
+	__u8 flags;	/* RAW_* */
+	__u16 tcp_off;	/* … the TCP header */
+	__u16 payload_off;
+	__u8 pad[4];
+	char ifname[16]; /* NUL-padded; empty: unknown */
+	__u8 data[];
+};
+
+/* ev_raw.flags */
+#define RAW_CSUM_PARTIAL 0x01 /* the TCP checksum is left to the device (CHECKSUM_PARTIAL) */
 
 /* ev_state.has */
 #define STATE_HAS_IN_OLD 0x01 /* in_old_ns */
@@ -158,6 +184,7 @@ EV_ASSERT(sizeof(struct ev_hdr) == 16, "ev_hdr");
 EV_ASSERT(sizeof(struct ev_who) == 56, "ev_who");
 EV_ASSERT(sizeof(struct ev_ends) == 40, "ev_ends");
 EV_ASSERT(sizeof(struct ev_segment) == 192, "ev_segment");
+EV_ASSERT(sizeof(struct ev_raw) == 40, "ev_raw");
 EV_ASSERT(sizeof(struct ev_state) == 16 + 56 + 40 + 16, "ev_state");
 EV_ASSERT(sizeof(struct ev_lost) == 24, "ev_lost");
 

@@ -24,3 +24,6 @@ struct tree_map tree SEC(".maps");
 struct ids_map ids SEC(".maps");
 struct last_skb_map last_skb SEC(".maps");
 struct scratch_map scratch SEC(".maps");
+struct dev_names_map dev_names SEC(".maps");
+struct raw_parked_map raw_parked SEC(".maps");
+struct raw_scratch_map raw_scratch SEC(".maps");

@@ -82,6 +82,19 @@ struct last_skb {
 	__u64 seq_ack;
 };
 
+struct dev_key {
+	__u32 netns;
+	__u32 ifindex;
+};
+
+/* Room for the last, partly used 8 bytes of a packet, which are zeroed at once. */
+#define RAW_SLACK 8
+
+/* The packet of a SYN in `parked`: a struct ev_raw. */
+struct raw_syn {
+	__u64 words[(sizeof(struct ev_raw) + RAW_HDR_MAX + RAW_SLACK) / 8];
+};
+
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
@@ -183,5 +196,31 @@ struct scratch_map {
 	__type(value, struct ev_segment);
 };
 extern struct scratch_map scratch SEC(".maps");
+
+/* Names of the devices that received something (only with cfg.raw, where packets come without). */
+struct dev_names_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct dev_key);
+	__type(value, char[16]);
+};
+extern struct dev_names_map dev_names SEC(".maps");
+
+struct raw_parked_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tuple);
+	__type(value, struct raw_syn);
+};
+extern struct raw_parked_map raw_parked SEC(".maps");
+
+/* As `scratch`. */
+struct raw_scratch_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct raw_syn);
+};
+extern struct raw_scratch_map raw_scratch SEC(".maps");
 
 #endif

@@ -26,6 +26,10 @@ struct packet {
 	void *ih; /* IP header, or NULL: not made yet */
 	__u32 len; /* TCP header and payload */
 	__u8 ip;  /* 4 or 6 */
+	/* What the rest is about: filled by packet_frame(), only where it is needed. */
+	__u16 link;		 /* RAW_LINK_* */
+	void *start;		 /* first header: Ethernet, or IP */
+	struct sk_buff *trusted; /* the skb as the verifier trusts it; NULL: it does not */
 };
 
 /* TCP header bytes 12 and 13: data offset, flags. */
@@ -114,6 +118,26 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 	if (!p->len)
 		packet_len_from_skb(p, len, data);
 	return 1;
+}
+
+#define MAC_LEN_MAX (ETH_HLEN + 8) /* two VLAN tags */
+
+/* The packet's first header: Ethernet's, if there is one in front of the IP header. */
+static __always_inline void packet_frame(struct packet *p)
+{
+	__u16 mac = RD(p->skb, mac_header);
+	void *m = (void *)RD(p->skb, head) + mac;
+	__be16 proto;
+
+	p->start = p->ih;
+	p->link = RAW_LINK_IP;
+	if (mac == (__u16)~0 || p->ih < m + ETH_HLEN || p->ih > m + MAC_LEN_MAX)
+		return;
+	bpf_probe_read_kernel(&proto, sizeof(proto), p->ih - 2);
+	if (proto != RD(p->skb, protocol))
+		return;
+	p->start = m;
+	p->link = RAW_LINK_ETHERNET;
 }
 
 static __always_inline __u16 skb_segs(struct sk_buff *skb)

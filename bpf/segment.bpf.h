@@ -7,7 +7,8 @@
 #define TCPLENS_SEGMENT_BPF_H
 
 #include "conn.bpf.h"
-#include "packet.bpf.h"
+#include "expr.bpf.h"
+#include "raw.bpf.h"
 
 /* Filters that depend on the segment itself. */
 static __always_inline int segment_wanted(__u16 word, __u8 dir, __u8 state)
@@ -29,7 +30,7 @@ static __always_inline void segment_from_packet(struct ev_segment *s, struct pac
 	s->ttl = s->tos = 0;
 	__builtin_memset(s->smac, 0, sizeof(s->smac));
 	__builtin_memset(s->dmac, 0, sizeof(s->dmac));
-	s->pad[0] = s->pad[1] = s->pad[2] = 0;
+	s->pad[0] = s->pad[1] = 0;
 	s->segs = skb_segs(p->skb);
 	read_tcp(s, p, word);
 	read_ip(s, p);
@@ -85,7 +86,9 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 		return 0;
 	if (!c && !ends_match(e, &(struct ev_who){ .netns = sock_netns(sk) }, 0))
 		return 0;
-	s = emit_reserve(hook, EV_SEGMENT, sizeof(*s));
+	if (!expr_pass(p))
+		return 0;
+	s = segment_reserve(p, word, c ? c->who.netns : sock_netns(sk), hook);
 	if (!s)
 		return 0;
 	s->ends = *e;
@@ -146,9 +149,9 @@ static __always_inline int segment_bare(struct packet *p, struct conn *g, const 
 	__u8 state = g ? g->state : 0;
 	struct ev_segment *s;
 
-	if (!segment_wanted(word, dir, state) || !bare_passes(g, e, netns))
+	if (!segment_wanted(word, dir, state) || !bare_passes(g, e, netns) || !expr_pass(p))
 		return 0;
-	s = emit_reserve(hook, EV_SEGMENT, sizeof(*s));
+	s = segment_reserve(p, word, netns, hook);
 	if (!s)
 		return 0;
 	segment_bare_fill(s, p, g, e, netns, word, dir, state);

@@ -145,8 +145,9 @@ static __always_inline int park(struct packet *p, const struct ev_ends *e, struc
 	__u32 k = 0;
 	struct ev_segment *s = bpf_map_lookup_elem(&scratch, &k);
 
-	if (!s || !segment_wanted(word, DIR_IN, ST_LISTEN))
+	if (!s || !segment_wanted(word, DIR_IN, ST_LISTEN) || !expr_pass(p))
 		return 0;
+	raw_park(p, t, word);
 	segment_bare_fill(s, p, 0, e, t->netns, word, DIR_IN, 0);
 	bpf_map_update_elem(&parked, t, s, BPF_ANY);
 	return 0;
@@ -161,7 +162,7 @@ static __always_inline int is_first_syn(__u16 word)
 
 static __always_inline int on_receive(struct sk_buff *skb)
 {
-	struct packet p = {};
+	struct packet p = { .trusted = skb };
 	struct net_device *dev;
 	struct ev_ends e;
 	struct tuple t;
@@ -206,6 +207,29 @@ SEC("?tp_btf/netif_receive_skb")
 int BPF_PROG(in_dev, struct sk_buff *skb)
 {
 	return on_receive(skb);
+}
+
+/*
+ * TCP forgets the device before it has found the socket: remembered here for
+ * those who meet the packet there (fentry, kprobe; only with cfg.raw).
+ */
+SEC("?tp_btf/netif_receive_skb")
+int BPF_PROG(in_name, struct sk_buff *skb)
+{
+	struct net_device *dev;
+	struct dev_key k;
+	char name[16] = {}, *known;
+
+	skb = AS(struct sk_buff, skb);
+	dev = AS(struct net_device, RD(skb, dev));
+	k.netns = net_inum(RD(dev, nd_net.net));
+	k.ifindex = RD(dev, ifindex);
+	bpf_core_read(name, sizeof(name), &dev->name);
+	known = bpf_map_lookup_elem(&dev_names, &k);
+	if (!known || ((__u64 *)known)[0] != ((__u64 *)name)[0] ||
+	    ((__u64 *)known)[1] != ((__u64 *)name)[1])
+		bpf_map_update_elem(&dev_names, &k, name, BPF_ANY);
+	return 0;
 }
 
 /* Dropped: no socket.  Where packets come without sockets, what was reported already is not again. */

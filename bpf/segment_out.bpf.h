@@ -89,15 +89,14 @@ static __always_inline void unpark(struct tuple *t, struct conn *g)
 	if (!held)
 		return;
 	if (bare_passes(g, &held->ends, t->netns)) {
-		s = emit_reserve(HOOK_SEG_IN, EV_SEGMENT, sizeof(*s));
+		s = raw_unpark(t, HOOK_SEG_IN);
 		if (s) {
-			__u64 at = held->hdr.mono_ns;
+			struct ev_hdr h = s->hdr;
 
+			h.mono_ns = held->hdr.mono_ns;
 			__builtin_memcpy(s, held, sizeof(*s));
-			s->hdr.type = EV_SEGMENT;
-			s->hdr.len = sizeof(*s);
-			s->hdr.hook = HOOK_SEG_IN;
-			s->hdr.mono_ns = at;
+			s->hdr = h;
+			s->raw = h.len > sizeof(*s) ? sizeof(*s) / 8 : 0;
 			if (g && g->state == ST_NEW_SYN_RECV)
 				s->state = ST_LISTEN;
 			if (g) {
@@ -169,7 +168,7 @@ static __always_inline int out_full(struct packet *p, struct sock *sk)
 
 static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
-	struct packet p = {};
+	struct packet p = { .trusted = skb };
 	struct sock *sk;
 	__u8 state = 0;
 	__u32 netns;

@@ -17,6 +17,13 @@
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
 #define KFUNC_DIRECT "bpf_rdonly_cast"
+#define KFUNC_DYNPTR "bpf_dynptr_from_skb"
+
+/* What an attempt relies on that this kernel may lack. */
+struct way {
+	bool direct; /* config.direct */
+	bool dynptr; /* config.dynptr */
+};
 
 /* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -150,7 +157,7 @@ static int choose(struct tcplens_bpf *skel, const struct btf *btf, const struct 
 	for (size_t i = 0; i < hooks_n; i++) {
 		const struct hook *h = &hooks[i];
 
-		if (!(h->need & o->need))
+		if (!hook_used(h, o->need))
 			continue;
 		for (const struct hook_prog *p = h->progs[b];
 		     p < h->progs[b] + HOOK_PROGS_MAX && p->prog; p++) {
@@ -217,18 +224,35 @@ static int attach_all(struct tcplens_bpf *skel, struct attach_report *rep, char 
 	return 0;
 }
 
+/* Records with their packets. */
+static void configure_raw(struct tcplens_bpf *skel, struct config *cfg, const struct attach_opts *o,
+			  struct way w)
+{
+	cfg->raw = !!(o->need & NEED_RAW);
+	cfg->snap = cfg->raw ? o->snap : 0;
+	cfg->dynptr = w.dynptr;
+	cfg->raw_max = (sizeof(struct ev_segment) + sizeof(struct ev_raw) + RAW_HDR_MAX +
+			cfg->snap + 8 + 7) & ~7U;
+	if (cfg->raw)
+		return;
+	bpf_map__set_max_entries(skel->maps.dev_names, 1);
+	bpf_map__set_max_entries(skel->maps.raw_parked, 1);
+}
+
 static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enum backend b,
-		      bool direct)
+		      struct way w)
 {
 	struct config *cfg = (struct config *)&skel->rodata->cfg;
 
 	cfg->filter = *o->filter;
-	cfg->direct = direct;
+	cfg->direct = w.direct;
 	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
-	cfg->out_all = b == BACKEND_TRACEPOINT && (o->need & NEED_SEGMENTS);
+	cfg->out_all = (b == BACKEND_TRACEPOINT || (o->need & NEED_DEVICE)) &&
+		       (o->need & NEED_SEGMENTS);
 	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
 	cfg->emit_states = !!(o->need & NEED_STATES);
 	cfg->outlier_ns = o->outlier_ns;
+	configure_raw(skel, cfg, o, w);
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
@@ -260,7 +284,7 @@ static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 
 /* One attempt with one backend.  On failure nothing stays behind. */
 static int open_with(const struct attach_opts *o, const struct btf *btf, enum backend b,
-		     bool direct, struct tcplens_bpf **out, struct attach_report *rep)
+		     struct way w, struct tcplens_bpf **out, struct attach_report *rep)
 {
 	char *why = rep->why_not[b];
 	size_t len = sizeof(rep->why_not[b]);
@@ -272,7 +296,7 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 		snprintf(why, len, "the programs can't be opened (%s)", strerror(-err));
 		return err;
 	}
-	configure(skel, o, b, direct);
+	configure(skel, o, b, w);
 	err = choose(skel, btf, o, b, rep);
 	if (err) {
 		const struct prog_report *r = &rep->progs[rep->nprogs - 1];
@@ -296,7 +320,8 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 		goto out;
 	why[0] = '\0';
 	rep->chosen = b;
-	rep->direct = direct;
+	rep->direct = w.direct;
+	rep->dynptr = w.dynptr;
 	*out = skel;
 	return 0;
 out:
@@ -308,15 +333,23 @@ static int open_backend(const struct attach_opts *o, const struct btf *btf, enum
 			struct tcplens_bpf **skel, struct attach_report *rep)
 {
 	int err = backend_try(btf, b, rep->why_not[b], sizeof(rep->why_not[b]));
+	struct way w;
 
 	if (err)
 		return err;
-	if (find_func(btf, KFUNC_DIRECT)) {
-		err = open_with(o, btf, b, true, skel, rep);
-		if (!err)
-			return 0;
+	w.direct = find_func(btf, KFUNC_DIRECT) != NULL;
+	/* 6.4 has it, tracing programs may call it from 6.12 on: try. */
+	w.dynptr = w.direct && (o->need & NEED_RAW) && o->snap && find_func(btf, KFUNC_DYNPTR);
+	err = open_with(o, btf, b, w, skel, rep);
+	if (err && w.dynptr) {
+		w.dynptr = false;
+		err = open_with(o, btf, b, w, skel, rep);
 	}
-	return open_with(o, btf, b, false, skel, rep);
+	if (err && w.direct) {
+		w.direct = false;
+		err = open_with(o, btf, b, w, skel, rep);
+	}
+	return err;
 }
 
 int attach__open(const struct attach_opts *o, struct tcplens_bpf **skel, struct attach_report *rep,
@@ -368,7 +401,7 @@ void attach_blind(const struct attach_report *rep, unsigned int need, char *buf,
 {
 	buf[0] = '\0';
 	for (size_t i = 0; i < hooks_n; i++)
-		if (hooks[i].need & need)
+		if (hook_used(&hooks[i], need))
 			blind_add(buf, len, hooks[i].blind[rep->chosen]);
 	for (size_t i = 0; i < rep->nprogs; i++)
 		if (rep->progs[i].status == PROG_MISSING || rep->progs[i].status == PROG_REFUSED)

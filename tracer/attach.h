@@ -35,6 +35,7 @@ struct attach_report {
 	struct prog_report progs[ATTACH_PROGS_MAX]; /* of the chosen backend */
 	size_t nprogs;
 	bool direct; /* fields are read by direct loads */
+	bool dynptr; /* payload is read wherever it lies */
 };
 
 struct attach_opts {
@@ -46,6 +47,7 @@ struct attach_opts {
 	__u32 ring_size; /* bytes, a power of two and a multiple of the page size */
 	__u32 conns_max; /* connections remembered at once */
 	__u64 outlier_ns; /* config.outlier_ns */
+	__u32 snap;	  /* with NEED_RAW: bytes of payload */
 	__u32 tree_pid;	 /* with NEED_CHILDREN: the thread group of the command */
 };
 

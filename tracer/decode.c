@@ -16,9 +16,25 @@ static bool ends_ok(const struct ev_ends *e)
 	return e->ip == 4 || e->ip == 6;
 }
 
+/* The packet lies in the record, and its headers in the packet. */
+static bool raw_ok(const struct ev_segment *s)
+{
+	size_t at = s->raw * 8;
+	const struct ev_raw *r;
+
+	if (!s->raw)
+		return true;
+	if (at < sizeof(*s) || at + sizeof(*r) > s->hdr.len)
+		return false;
+	r = ev_raw_of(s);
+	return r->cap_len <= s->hdr.len - at - sizeof(*r) && r->cap_len <= r->orig_len &&
+	       (r->link == RAW_LINK_ETHERNET || r->link == RAW_LINK_IP) &&
+	       r->ip_off <= r->tcp_off && r->tcp_off <= r->payload_off;
+}
+
 static bool segment_ok(const struct ev_segment *s)
 {
-	return who_ok(&s->who) && ends_ok(&s->ends) && s->dir <= DIR_IN && s->state < ST_MAX &&
+	return raw_ok(s) && who_ok(&s->who) && ends_ok(&s->ends) && s->dir <= DIR_IN && s->state < ST_MAX &&
 	       s->flags <= 0x1ff && s->segs;
 }
 

@@ -38,6 +38,12 @@ static inline const struct ev_lost *ev_lost_of(const struct ev_hdr *ev)
 	return (const struct ev_lost *)ev;
 }
 
+/* The packet of a segment, checked; NULL: its record has none. */
+static inline const struct ev_raw *ev_raw_of(const struct ev_segment *s)
+{
+	return s->raw ? (const struct ev_raw *)((const char *)s + s->raw * 8) : NULL;
+}
+
 /* What segments and states have in common; NULL for other types. */
 static inline const struct ev_who *ev_who_of(const struct ev_hdr *ev)
 {

@@ -17,7 +17,10 @@
 #define NO_REQ "repeated SYNs and resets for a connection request"
 #define NO_DROP "received segments that no socket wants (closed ports)"
 
+#define NO_IPSEC_OUT "segments sent through IPsec"
+
 #define OUT_DEV TP("out_dev", "net_dev_queue")
+#define IN_NAME TP("in_name", "netif_receive_skb", .without = "")
 #define IN_DROPPED TP("in_dropped", "kfree_skb", .without = NO_DROP)
 
 const struct hook hooks[] = {
@@ -26,6 +29,7 @@ const struct hook hooks[] = {
 		.records = HOOK_SEG_OUT,
 		.what = "sent segments",
 		.need = NEED_SEGMENTS,
+		.unless = NEED_DEVICE,
 		.progs = {
 			[BACKEND_FENTRY] = {
 				FENTRY("out4_fentry", "ip_queue_xmit"),
@@ -42,7 +46,23 @@ const struct hook hooks[] = {
 		.blind = {
 			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send",
 			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send",
-			[BACKEND_TRACEPOINT] = "segments sent through IPsec",
+			[BACKEND_TRACEPOINT] = NO_IPSEC_OUT,
+		},
+	},
+	{
+		.name = "packet-out",
+		.records = HOOK_SEG_OUT,
+		.what = "sent segments with all of their headers",
+		.need = NEED_DEVICE,
+		.progs = {
+			[BACKEND_FENTRY] = { OUT_DEV },
+			[BACKEND_KPROBE] = { OUT_DEV },
+			[BACKEND_TRACEPOINT] = { OUT_DEV },
+		},
+		.blind = {
+			[BACKEND_FENTRY] = NO_IPSEC_OUT,
+			[BACKEND_KPROBE] = NO_IPSEC_OUT,
+			[BACKEND_TRACEPOINT] = NO_IPSEC_OUT,
 		},
 	},
 	{
@@ -79,6 +99,16 @@ const struct hook hooks[] = {
 				"a SYN that a full listen queue drops, a reset that a listener ignores, "
 				"segments received behind IPsec, or through a macvlan or VLAN device whose "
 				"parent is in another namespace",
+		},
+	},
+	{
+		.name = "device-names",
+		.records = -1,
+		.what = "names of the devices that packets arrive at",
+		.need = NEED_RAW,
+		.progs = {
+			[BACKEND_FENTRY] = { IN_NAME },
+			[BACKEND_KPROBE] = { IN_NAME },
 		},
 	},
 	{

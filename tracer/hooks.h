@@ -21,6 +21,9 @@ enum attach_kind { ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_KPROBE, ATTACH_KRETPROBE,
 #define NEED_SEGMENTS 0x1
 #define NEED_STATES 0x2
 #define NEED_CHILDREN 0x4 /* -- COMMAND */
+#define NEED_DEVICE 0x100 /* sent segments with all of their headers: met at the device */
+#define NEED_RAW 0x200	  /* segments carry their packet: struct ev_raw */
+#define NEED_PACKETS (NEED_DEVICE | NEED_RAW)
 #define NEED_ANY (NEED_SEGMENTS | NEED_STATES)
 
 struct hook_prog {
@@ -42,6 +45,7 @@ struct hook {
 	const char *name;
 	const char *what; /* for doctor */
 	unsigned int need;
+	unsigned int unless; /* not used when one of these needs is among them */
 	int records; /* enum ev_hook of the records its programs store; -1: none */
 	struct hook_prog progs[BACKEND_MAX][HOOK_PROGS_MAX]; /* up to the first without a name */
 	const char *blind[BACKEND_MAX]; /* what this backend never sees here */
@@ -49,6 +53,11 @@ struct hook {
 
 extern const struct hook hooks[];
 extern const size_t hooks_n;
+
+static inline bool hook_used(const struct hook *h, unsigned int need)
+{
+	return (h->need & need) && !(h->unless & need);
+}
 
 const char *backend_name(enum backend b);
 

@@ -245,6 +245,7 @@ struct sk_buff {
 	unsigned int data_len;
 	union {
 		struct {
+			__u8 ip_summed: 2;
 			int skb_iif;
 			__be16 protocol;
 			__u16 network_header;
@@ -265,7 +266,9 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
+	int ifindex;
 	long long unsigned int priv_flags;
+	char name[16];
 	possible_net_t nd_net;
 };
 
