@@ -61,7 +61,7 @@ struct ev_hdr {
 	__u16 type; /* enum ev_type */
 	__u16 len;  /* of the whole record, this header included; a multiple of 8 */
 	__u8 hook;  /* enum ev_hook */
-	__u8 pad[3];
+	__u8 pad[3]; /* 0; in a recording: the record's check */
 	__u64 mono_ns; /* CLOCK_MONOTONIC at the hook */
 };
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd_view.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "errmsg.h"
+#include "opts_file.h"
 #include "opts_filter.h"
 #include "opts_output.h"
 #include "opts_run.h"
 #include "session.h"
+#include "writer.h"
 
 struct inputs {
 	const struct view *view;
@@ -17,12 +21,40 @@ struct inputs {
 	struct opts_filter *filter;
 	struct opts_output *output;
 	struct opts_run *run;
+	struct opts_file *file;
 	char **command; /* -- COMMAND ARG…; NULL: none */
 };
+
+/* What the kernel is asked with a live run can't be asked of a recording. */
+static int check_read(const struct inputs *in, char *err, size_t errlen)
+{
+	const struct ffilter *cgroups = &in->filter->filter.set[FS_CGROUP];
+	const char *what = in->run->kernel_option;
+
+	if (in->command)
+		return errmsg(err, errlen, -EINVAL, "-r and -- COMMAND exclude each other");
+	if (what)
+		return errmsg(err, errlen, -EINVAL, "-r and %s exclude each other: a recording is made already", what);
+	if (cgroups->allow.n || cgroups->deny.n)
+		return errmsg(err, errlen, -EINVAL,
+			      "--cgroup can't be asked of a recording, which does not know what is below a cgroup: give it when recording");
+	return 0;
+}
+
+/* All children have ended: what depends on several of them. */
+static int check(const struct inputs *in, char *err, size_t errlen)
+{
+	if (in->view->files_only && !in->file->write)
+		return errmsg(err, errlen, -EINVAL, "-w FILE is missing: where the records should go");
+	if (in->file->read)
+		return check_read(in, err, errlen);
+	return opts_filter__check_pids(in->filter, err, errlen);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct inputs *in = state->input;
+	char err[512] = "";
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -30,7 +62,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[1] = in->output;
 		state->child_inputs[2] = in->run;
 		state->child_inputs[3] = in;
-		state->child_inputs[4] = in->view_opts;
+		state->child_inputs[4] = in->file;
+		state->child_inputs[5] = in->view_opts;
 		return 0;
 	case ARGP_KEY_ARG:
 		/* Only what follows "--" is a command: a stray word is more likely a mistake. */
@@ -43,6 +76,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (state->quoted && !in->command)
 			argp_failure(state, 2, 0, "a command is missing after --");
+		if (check(in, err, sizeof(err)))
+			argp_failure(state, 2, 0, "%s", err);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -71,12 +106,26 @@ static error_t parse_plan(int key, char *arg, struct argp_state *state)
 	};
 	if (v->plan && v->plan(in->view_opts, &in->plan, err, sizeof(err)))
 		argp_failure(state, 2, 0, "%s", err);
+	if (in->file->format)
+		in->plan.need |= in->file->format->need;
+	if (in->file->snap_set)
+		in->plan.need |= NEED_PACKETS;
 	in->output->events = in->plan.prints;
 	in->output->usual = in->plan.columns;
 	return 0;
 }
 
 static const struct argp plan_argp = { .parser = parse_plan };
+
+/* argp puts the words in another order. */
+static void join(char *buf, size_t len, int argc, char **argv)
+{
+	size_t n = 0;
+
+	*buf = '\0';
+	for (int i = 0; i < argc && n < len; i++)
+		n += snprintf(buf + n, len - n, "%s%s", i ? " " : "", argv[i]);
+}
 
 int cmd_view(const struct view *v, int argc, char **argv)
 {
@@ -85,6 +134,7 @@ int cmd_view(const struct view *v, int argc, char **argv)
 		{ &opts_output_argp, 0, NULL, 0 },
 		{ &opts_run_argp, 0, NULL, 0 },
 		{ &plan_argp, 0, NULL, 0 },
+		{ &opts_file_argp, 0, NULL, 0 },
 		{ v->argp, 0, NULL, 0 },
 		{ 0 },
 	};
@@ -97,7 +147,9 @@ int cmd_view(const struct view *v, int argc, char **argv)
 	struct opts_filter filter = {};
 	struct opts_output output = {};
 	struct opts_run run;
-	struct inputs in = { .view = v, .filter = &filter, .output = &output, .run = &run };
+	struct opts_file file = {};
+	struct inputs in = { .view = v, .filter = &filter, .output = &output, .run = &run, .file = &file };
+	char cmdline[4096];
 	struct session_opts so;
 	int status;
 
@@ -106,6 +158,7 @@ int cmd_view(const struct view *v, int argc, char **argv)
 		fprintf(stderr, "tcplens: out of memory\n");
 		return 1;
 	}
+	join(cmdline, sizeof(cmdline), argc, argv);
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &in);
 	if (in.command) {
 		filter.filter.tree = 1;
@@ -118,6 +171,8 @@ int cmd_view(const struct view *v, int argc, char **argv)
 		.filter = &filter,
 		.output = &output,
 		.run = &run,
+		.file = &file,
+		.cmdline = cmdline,
 		.command = in.command,
 	};
 	status = session__run(&so);

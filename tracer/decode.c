@@ -43,21 +43,36 @@ static bool state_ok(const struct ev_state *s)
 	return who_ok(&s->who) && ends_ok(&s->ends) && state_name(s->old) && state_name(s->new);
 }
 
-/* Whether `len` bytes hold the type's struct, and what is in it makes sense. */
+size_t ev_size(unsigned int type)
+{
+	switch (type) {
+	case EV_SEGMENT:
+		return sizeof(struct ev_segment);
+	case EV_STATE:
+		return sizeof(struct ev_state);
+	case EV_LOST:
+		return sizeof(struct ev_lost);
+	default:
+		return 0;
+	}
+}
+
+/* Whether the record holds the type's struct, and what is in it makes sense. */
 static int check_body(const struct ev_hdr *ev)
 {
+	size_t size = ev_size(ev->type);
+
+	if (!size)
+		return -ENOMSG;
+	if (ev->len < size)
+		return -EINVAL;
 	switch (ev->type) {
 	case EV_SEGMENT:
-		return ev->len >= sizeof(struct ev_segment) && segment_ok(ev_segment_of(ev)) ?
-			       0 :
-			       -EINVAL;
+		return segment_ok(ev_segment_of(ev)) ? 0 : -EINVAL;
 	case EV_STATE:
-		return ev->len >= sizeof(struct ev_state) && state_ok(ev_state_of(ev)) ? 0 :
-											 -EINVAL;
-	case EV_LOST:
-		return ev->len >= sizeof(struct ev_lost) ? 0 : -EINVAL;
+		return state_ok(ev_state_of(ev)) ? 0 : -EINVAL;
 	default:
-		return -ENOMSG;
+		return 0;
 	}
 }
 

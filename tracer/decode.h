@@ -22,6 +22,9 @@
  */
 int decode(const void *data, size_t size, const struct ev_hdr **out);
 
+/* The size of a type's struct today; 0: unknown type. */
+size_t ev_size(unsigned int type);
+
 /* After decode(): the event as its own type.  The type must be the right one. */
 static inline const struct ev_segment *ev_segment_of(const struct ev_hdr *ev)
 {

@@ -71,6 +71,9 @@ static bool state_pass(const struct filter *f, const struct ev_state *s)
 bool filter_match_event(const struct filter *f, const struct frange *ranges,
 			const struct ev_hdr *ev)
 {
+	const struct ev_who *who = ev_who_of(ev);
+	const struct ev_ends *ends = ev_ends_of(ev);
+
 	if (ev->type == EV_LOST)
 		return true;
 	if (ev->type == EV_SEGMENT && !segment_pass(f, ev_segment_of(ev)))
@@ -80,5 +83,5 @@ bool filter_match_event(const struct filter *f, const struct frange *ranges,
 	if (!f->used)
 		return true;
 	searched = ranges;
-	return who_pass(f, ev_who_of(ev)) && ends_pass(f, ev_ends_of(ev));
+	return (!who || who_pass(f, who)) && (!ends || ends_pass(f, ends));
 }

@@ -11,10 +11,7 @@
 #include "cmd_doctor.h"
 #include "cmd_fields.h"
 #include "cmd_view.h"
-
-#ifndef TCPLENS_VERSION
-#define TCPLENS_VERSION "0.1"
-#endif
+#include "version.h"
 
 /* A command is a view, or a function. */
 static const struct command {
@@ -25,6 +22,7 @@ static const struct command {
 } commands[] = {
 	{ "trace", &view_trace, NULL, "what segments do processes send and receive?" },
 	{ "states", &view_states, NULL, "what state changes, and how long in each?" },
+	{ "record", &view_record, NULL, "record now, ask later: what all these commands need, into a file" },
 	{ "doctor", NULL, cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
 	{ "fields", NULL, cmd_fields, "the fields that --json and --fields know" },
 };

@@ -77,26 +77,22 @@ static int check_pid(__u64 pid, char *err, size_t errlen)
 	return 0;
 }
 
-static int check_pids(const struct range_vec *v, size_t from, char *err, size_t errlen)
+/* Neighbours may have been merged to one entry. */
+static int check_pids(const struct range_vec *v, char *err, size_t errlen)
 {
 	int ret = 0;
 
-	for (size_t i = from; i < v->n && !ret; i++)
-		ret = check_pid(v->v[i].lo.l, err, errlen);
+	for (size_t i = 0; i < v->n && !ret; i++)
+		for (__u64 pid = v->v[i].lo.l; pid <= v->v[i].hi.l && !ret; pid++)
+			ret = check_pid(pid, err, errlen);
 	return ret;
 }
 
-/* Every entry stands for one process: parse_pid() takes no ranges. */
-static int add_pids(struct filter_builder *b, const char *list, char *err, size_t errlen)
+int opts_filter__check_pids(const struct opts_filter *o, char *err, size_t errlen)
 {
-	size_t yes = b->allow[FS_PID].n, no = b->deny[FS_PID].n;
-	int ret = filter_builder__add(b, FS_PID, list, err, errlen);
+	int ret = check_pids(&o->builder.allow[FS_PID], err, errlen);
 
-	if (!ret)
-		ret = check_pids(&b->allow[FS_PID], yes, err, errlen);
-	if (!ret)
-		ret = check_pids(&b->deny[FS_PID], no, err, errlen);
-	return ret;
+	return ret ? ret : check_pids(&o->builder.deny[FS_PID], err, errlen);
 }
 
 /* Which set an option's list goes to; FS_MAX: it is none of these. */
@@ -106,7 +102,7 @@ static enum fset set_of_key(int key)
 		int key;
 		enum fset set;
 	} keys[] = {
-		{ 'u', FS_UID },	  { KEY_COMM, FS_COMM },     { KEY_CGROUP, FS_CGROUP },
+		{ 'p', FS_PID },	  { 'u', FS_UID },	  { KEY_COMM, FS_COMM },     { KEY_CGROUP, FS_CGROUP },
 		{ KEY_NETNS, FS_NETNS },  { 'P', FS_PORT },	     { 'L', FS_LPORT },
 		{ 'D', FS_RPORT },	  { KEY_LOCAL, FS_LADDR },   { KEY_REMOTE, FS_RADDR },
 	};
@@ -126,8 +122,6 @@ static int add(struct opts_filter *o, int key, const char *arg, char *err, size_
 	if (set != FS_MAX)
 		return filter_builder__add(b, set, arg, err, errlen);
 	switch (key) {
-	case 'p':
-		return add_pids(b, arg, err, errlen);
 	case '4':
 	case '6':
 		return filter_builder__add_ip(b, key - '0', err, errlen);

@@ -21,6 +21,12 @@ struct opts_filter {
 
 extern const struct argp opts_filter_argp;
 
+/*
+ * Are the processes of --pid there?  0, or a negative errno with one sentence
+ * in err.  Not asked with a recording, whose processes are gone.
+ */
+int opts_filter__check_pids(const struct opts_filter *o, char *err, size_t errlen);
+
 void opts_filter__free(struct opts_filter *o);
 
 #endif

@@ -118,16 +118,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_failure(state, 2, 0, "-d needs a number of seconds above 0, not '%s'", arg);
 		return 0;
 	case KEY_BACKEND:
+		o->kernel_option = "--backend";
 		if (backend_parse(arg, &o->backend))
 			argp_failure(state, 2, 0,
 				     "unknown backend '%s': use auto, fentry, kprobe or tracepoint", arg);
 		return 0;
 	case KEY_BUFFER:
+		o->kernel_option = "--buffer";
 		if (set_buffer(o, arg))
 			argp_failure(state, 2, 0,
 				     "--buffer needs a size such as 64k or 8M, at most 1G, not '%s'", arg);
 		return 0;
 	case KEY_CONNS:
+		o->kernel_option = "--connections";
 		if (parse_u64(arg, 1 << 24, &n) || !n)
 			argp_failure(state, 2, 0,
 				     "--connections needs a number from 1 to 16777216, not '%s'", arg);

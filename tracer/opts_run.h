@@ -15,6 +15,7 @@ struct opts_run {
 	__u64 count;	 /* records to print; 0: no limit */
 	double duration; /* seconds; 0: no limit */
 	int ready_fd;	 /* -1: none */
+	const char *kernel_option; /* one that was given, and that is about hooks and buffers; NULL: none */
 };
 
 /* The child's input is a struct opts_run; it sets the defaults itself. */

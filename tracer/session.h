@@ -8,6 +8,7 @@ struct view_plan;
 struct opts_filter;
 struct opts_output;
 struct opts_run;
+struct opts_file;
 
 struct session_opts {
 	const struct view *view;
@@ -16,6 +17,8 @@ struct session_opts {
 	const struct opts_filter *filter;
 	const struct opts_output *output;
 	const struct opts_run *run;
+	const struct opts_file *file;
+	const char *cmdline; /* as it was given, for the header of a recording */
 	char **command; /* to start and trace; NULL: none */
 };
 

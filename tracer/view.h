@@ -11,6 +11,7 @@
 #ifndef TCPLENS_VIEW_H
 #define TCPLENS_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "event.h"
@@ -56,6 +57,8 @@ struct view {
 	__u32 prints;	     /* FIELD_IN() of what it prints; 0: the same */
 	unsigned int need;   /* NEED_* */
 	const char *columns; /* as for --fields */
+	bool any;	     /* -r: content with whatever is there */
+	bool files_only;     /* -w has to be given */
 	/* Options of its own; NULL: none.  Their argp input is opts_size zeroed bytes. */
 	const struct argp *argp;
 	size_t opts_size;
@@ -66,5 +69,6 @@ struct view {
 
 extern const struct view view_trace;
 extern const struct view view_states;
+extern const struct view view_record;
 
 #endif

@@ -21,8 +21,11 @@ struct both {
 static error_t parse_both(int key, char *arg, struct argp_state *state)
 {
 	struct both *b = state->input;
+	char err[512];
 
 	(void)arg;
+	if (key == ARGP_KEY_END && opts_filter__check_pids(&b->filter, err, sizeof(err)))
+		argp_failure(state, 2, 0, "%s", err);
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
 	state->child_inputs[0] = &b->filter;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "consumer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "errmsg.h"
+#include "opts_file.h"
+#include "opts_output.h"
+#include "opts_run.h"
+#include "resolve.h"
+#include "session.h"
+
+#define FLUSH_BYTES (256 << 10)
+
+/* -ECANCELED: nobody wants more, which is no failure. */
+static int result(struct consumer *c, int err, bool file)
+{
+	if (err >= 0)
+		return err;
+	if (err != -ECANCELED && !c->err) {
+		c->err = err;
+		c->file_failed = file;
+	}
+	if (err != -ECANCELED || file)
+		c->stop = c->full = true;
+	return err;
+}
+
+static void count(struct consumer *c)
+{
+	c->taken++;
+	if (c->o->run->count && c->taken >= c->o->run->count)
+		c->stop = c->full = true;
+}
+
+static int flush_sink(struct consumer *c)
+{
+	return result(c, sink__flush(&c->sink, STDOUT_FILENO), false);
+}
+
+/* One record of output.  -ECANCELED: no more is wanted. */
+static int print_event(void *ctx, const struct ev_hdr *ev)
+{
+	struct consumer *c = ctx;
+	int n;
+
+	if (c->full && ev->type != EV_LOST)
+		return -ECANCELED;
+	n = result(c, sink__event(&c->sink, ev), false);
+	if (n < 0)
+		return n;
+	if (ev->type != EV_LOST)
+		count(c);
+	return sink__pending(&c->sink) >= FLUSH_BYTES ? flush_sink(c) : 0;
+}
+
+static int print_text(void *ctx, const char *text, size_t n)
+{
+	struct consumer *c = ctx;
+	int err = c->full ? -ECANCELED : sink__text(&c->sink, text, n);
+
+	return err < 0 ? err : 0;
+}
+
+static int write_event(struct consumer *c, const struct ev_hdr *ev)
+{
+	int err = result(c, writer__event(c->writer, ev), true);
+
+	if (!err && !c->print && ev->type != EV_LOST)
+		count(c);
+	return err;
+}
+
+int consumer__event(void *ctx, const struct ev_hdr *ev)
+{
+	struct consumer *c = ctx;
+	const struct view *v = c->o->view;
+	int err = 0;
+
+	if (c->full && ev->type != EV_LOST)
+		return -ECANCELED;
+	if (c->writer)
+		err = write_event(c, ev);
+	if (err || !c->print)
+		return err;
+	if (!v->ops || ev->type == EV_LOST)
+		return print_event(c, ev);
+	return result(c, v->ops->event(c->view, ev), false);
+}
+
+void consumer__clock(struct consumer *c, __u64 mono_ns, __s64 mono_to_real)
+{
+	c->sink.fctx.mono_to_real = mono_to_real;
+	if (c->writer && !c->full)
+		result(c, writer__clock(c->writer, mono_ns, mono_to_real), true);
+}
+
+void consumer__tick(struct consumer *c, __u64 mono_ns)
+{
+	const struct view_ops *ops = c->o->view->ops;
+
+	if (c->print && ops && ops->tick)
+		result(c, ops->tick(c->view, mono_ns), false);
+}
+
+void consumer__flush(struct consumer *c, __u64 mono_ns)
+{
+	if (sink__pending(&c->sink))
+		flush_sink(c);
+	if (c->writer && !c->full)
+		result(c, writer__flush(c->writer, mono_ns), true);
+}
+
+void consumer__finish(struct consumer *c, __u64 mono_ns)
+{
+	const struct view_ops *ops = c->o->view->ops;
+
+	if (c->print && !c->full && ops && ops->finish)
+		result(c, ops->finish(c->view, mono_ns), false);
+	if (sink__pending(&c->sink) && c->err != -EPIPE)
+		flush_sink(c);
+	result(c, writer__close(c->writer, mono_ns), true);
+}
+
+bool consumer__uses_stdout(const struct consumer *c)
+{
+	return c->print || !strcmp(c->o->file->write, "-");
+}
+
+bool consumer__tell(const struct consumer *c)
+{
+	const char *path = c->writer && c->writer->path ? c->writer->path : "the file";
+
+	if (!c->err || c->err == -EPIPE) /* whoever read us has seen enough */
+		return false;
+	if (c->file_failed)
+		fprintf(stderr, "tcplens: %s can't be written: %s; what it has until here can be read\n",
+			errmsg_quote(path, strlen(path)), strerror(-c->err));
+	else
+		fprintf(stderr, "tcplens: the output can't be written: %s\n", strerror(-c->err));
+	return true;
+}
+
+static int open_sink(struct consumer *c, const struct writer_info *info)
+{
+	struct sink_cfg cfg = {};
+	int err;
+
+	opts_output__sink_cfg(c->o->output, STDOUT_FILENO, &cfg);
+	cfg.fctx.mono_to_real = info->mono_to_real;
+	cfg.fctx.start_mono_ns = info->start_mono_ns;
+	if (c->o->output->resolve) {
+		c->resolver = resolver__new(NULL);
+		if (!c->resolver)
+			return -ENOMEM;
+		cfg.fctx.resolver = c->resolver;
+	}
+	sink__init(&c->sink, &cfg);
+	err = sink__begin(&c->sink);
+	/* A failed write is told at the end, as one of later. */
+	return err < 0 ? err : (flush_sink(c), 0);
+}
+
+static int open_view(struct consumer *c)
+{
+	const struct view *v = c->o->view;
+
+	c->out = (struct view_out){ .event = print_event, .text = print_text, .ctx = c };
+	return v->ops && v->ops->open ? v->ops->open(&c->view, c->o->view_opts, &c->out) : 0;
+}
+
+int consumer__open(struct consumer *c, const struct session_opts *o, const struct writer_info *info,
+		   char *err, size_t errlen)
+{
+	int ret = 0;
+
+	*c = (struct consumer){ .o = o, .print = !o->file->write || o->file->print };
+	if (o->file->write)
+		ret = writer__open(&c->writer, o->file, info, err, errlen);
+	if (ret || !c->print)
+		return ret;
+	ret = open_sink(c, info);
+	if (!ret)
+		ret = open_view(c);
+	return ret ? errmsg(err, errlen, ret, "can't start: %s", strerror(-ret)) : 0;
+}
+
+void consumer__free(struct consumer *c)
+{
+	const struct view *v = c->o ? c->o->view : NULL;
+
+	if (v && v->ops && v->ops->free && c->print)
+		v->ops->free(c->view);
+	c->view = NULL;
+	writer__free(c->writer);
+	c->writer = NULL;
+	sink__free(&c->sink);
+	resolver__free(c->resolver);
+	c->resolver = NULL;
+}

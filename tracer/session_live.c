@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A run on the kernel: attach, seed, drain, account. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "child.h"
+#include "clock.h"
+#include "names.h"
+#include "opts_file.h"
+#include "opts_filter.h"
+#include "opts_run.h"
+#include "origin.h"
+#include "priority.h"
+#include "privs.h"
+#include "seed.h"
+#include "session_run.h"
+#include "skel.h"
+#include "source_live.h"
+
+#define MS 1000000ULL
+/*
+ * After a wake-up records are left to gather for this long: while the reader
+ * lags behind, the kernel does not wake it, and a wake-up costs more than all
+ * else.
+ */
+#define GATHER_NS (5 * MS)
+#define ACCOUNT_NS (1000 * MS) /* how often losses are looked for */
+#define LINGER_NS (50 * MS)    /* after the command's end: its sockets close down */
+
+struct session {
+	const struct session_opts *o;
+	struct tcplens_bpf *skel;
+	struct attach_report report;
+	struct source_live live;
+	struct source *source;
+	struct consumer out;
+	struct origin origin;
+	struct child child;
+	int sigfd;
+	__u64 end_ns;	  /* when to end; 0: no limit */
+	__u64 account_ns; /* when to look for losses again */
+	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
+};
+
+/* Never silent: an unreported loss looks like a quiet network. */
+static void tell_lost(const struct ev_lost *l)
+{
+	if (l->hdr.hook == HOOK_CONN)
+		fprintf(stderr,
+			"tcplens: the connection table was full %" PRIu64
+			" times, so owners are missing: use a larger --connections\n",
+			(uint64_t)l->count);
+	else
+		fprintf(stderr,
+			"tcplens: %" PRIu64
+			" records lost (%s): the ring buffer was full; use a larger --buffer or a filter\n",
+			(uint64_t)l->count, hook_name(l->hdr.hook));
+}
+
+static int on_event(void *ctx, const struct ev_hdr *ev)
+{
+	struct session *s = ctx;
+
+	if (ev->type == EV_LOST)
+		tell_lost((const struct ev_lost *)ev);
+	return consumer__event(&s->out, ev);
+}
+
+static void on_signals(struct session *s)
+{
+	struct signalfd_siginfo si;
+
+	while (read(s->sigfd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo != SIGCHLD)
+			s->out.stop = true;
+		else if (child__reap(&s->child) && (!s->end_ns || s->end_ns > clock_mono_ns() + LINGER_NS))
+			s->end_ns = clock_mono_ns() + LINGER_NS;
+	}
+}
+
+static void nap(__u64 ns)
+{
+	struct timespec ts = { .tv_sec = ns / (1000 * MS), .tv_nsec = ns % (1000 * MS) };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Milliseconds until something has to be done; -1: nothing is due. */
+static int wait_ms(const struct session *s, __u64 now)
+{
+	__u64 due = s->end_ns;
+
+	if (s->tick_ns && (!due || s->tick_ns < due))
+		due = s->tick_ns;
+	if (s->account_ns && (!due || s->account_ns < due))
+		due = s->account_ns;
+	if (!due)
+		return -1;
+	if (due <= now)
+		return 0;
+	return (due - now) / MS < 60000 ? (int)((due - now) / MS) + 1 : 60000;
+}
+
+/* Drains, and leaves the CPU to others for half as long as that took, however much there is. */
+static void drain(struct session *s)
+{
+	__u64 begin = clock_mono_ns(), took;
+	int n = source__drain(s->source);
+
+	consumer__flush(&s->out, begin);
+	took = clock_mono_ns() - begin;
+	if (n > 0 && !s->account_ns)
+		s->account_ns = begin + ACCOUNT_NS;
+	if (took / 2 > GATHER_NS)
+		nap(took / 2 - GATHER_NS);
+}
+
+static void account(struct session *s)
+{
+	__u64 now = clock_mono_ns();
+
+	/* Files that begin by the clock do so also while nothing happens. */
+	s->account_ns = s->o->file->seconds ? now + ACCOUNT_NS : 0;
+	source__account(s->source);
+	/* NTP may have moved the wall clock. */
+	consumer__clock(&s->out, now, clock_mono_to_real());
+	consumer__flush(&s->out, now);
+}
+
+/* What the kernel has gathered is drained first, so that the view sees all of its interval. */
+static void tick(struct session *s)
+{
+	__u64 now = clock_mono_ns(), step = s->o->plan->tick_ns;
+
+	source__snapshot(s->source);
+	source__drain(s->source);
+	consumer__tick(&s->out, now);
+	consumer__flush(&s->out, now);
+	s->tick_ns += ((now - s->tick_ns) / step + 1) * step;
+}
+
+static void loop(struct session *s)
+{
+	struct pollfd pfd[] = {
+		{ .fd = source__fd(s->source), .events = POLLIN },
+		{ .fd = s->sigfd, .events = POLLIN },
+		/* Only its error state: the reader of our output has gone. */
+		{ .fd = consumer__uses_stdout(&s->out) ? STDOUT_FILENO : -1, .events = 0 },
+	};
+
+	while (!s->out.stop) {
+		__u64 now = clock_mono_ns();
+
+		if (s->end_ns && now >= s->end_ns)
+			break;
+		if (poll(pfd, 3, wait_ms(s, now)) < 0 && errno != EINTR)
+			break;
+		if (pfd[1].revents)
+			on_signals(s);
+		if (pfd[2].revents & (POLLERR | POLLNVAL)) {
+			s->out.err = s->out.err ? s->out.err : -EPIPE;
+			break;
+		}
+		if (pfd[0].revents && !s->out.stop) {
+			nap(GATHER_NS);
+			drain(s);
+		}
+		if (s->account_ns && clock_mono_ns() >= s->account_ns)
+			account(s);
+		if (s->tick_ns && !s->out.stop && clock_mono_ns() >= s->tick_ns)
+			tick(s);
+	}
+}
+
+/* Stopped first, so that what the source holds then is all there is. */
+static void finish(struct session *s)
+{
+	source__snapshot(s->source);
+	source__stop(s->source);
+	if (!s->out.err) {
+		while (!s->out.full && source__drain(s->source) > 0)
+			;
+		source__account(s->source);
+	}
+	consumer__finish(&s->out, clock_mono_ns());
+	session_summary(&s->out, s->source);
+}
+
+/* Four times the sockets there are now, so that a busy day fits. */
+static __u32 conns_default(void)
+{
+	FILE *f = fopen("/proc/net/sockstat", "re");
+	unsigned int used = 0, n = 32768;
+
+	if (f) {
+		if (fscanf(f, "sockets: used %u", &used) != 1)
+			used = 0;
+		fclose(f);
+	}
+	while (n < used * 4 && n < 1u << 22)
+		n *= 2;
+	return n;
+}
+
+static int attach(struct session *s, char *err, size_t len)
+{
+	const struct session_opts *o = s->o;
+	struct attach_opts ao = {
+		.backend = o->run->backend,
+		.need = o->plan->need | (o->command ? NEED_CHILDREN : 0),
+		.outlier_ns = o->plan->outlier_ns,
+		.snap = o->file->snap,
+		.filter = &o->filter->filter,
+		.ranges = o->filter->ranges,
+		.nranges = o->filter->nranges,
+		.ring_size = o->run->buffer,
+		.conns_max = o->run->conns_max ? o->run->conns_max : conns_default(),
+		.tree_pid = s->child.pid,
+	};
+	char *blind = s->origin.blind;
+	int ret = attach__open(&ao, &s->skel, &s->report, err, len);
+
+	if (ret)
+		return ret;
+	attach_blind(&s->report, ao.need, blind, sizeof(s->origin.blind));
+	session_note(o, "tracing with the %s backend%s%s", backend_name(s->report.chosen),
+		     *blind ? "; it does not see: " : "", blind);
+	return 0;
+}
+
+static int open_consumer(struct session *s, char *err, size_t len)
+{
+	struct writer_info info;
+
+	origin__here(&s->origin, backend_name(s->report.chosen), s->o->cmdline, &info);
+	info.events = s->o->plan->events;
+	info.start_mono_ns = clock_mono_ns();
+	info.mono_to_real = clock_mono_to_real();
+	if (s->o->plan->tick_ns)
+		s->tick_ns = info.start_mono_ns + s->o->plan->tick_ns;
+	if (s->o->file->seconds)
+		s->account_ns = info.start_mono_ns + ACCOUNT_NS;
+	return consumer__open(&s->out, s->o, &info, err, len);
+}
+
+/* Everything up to the first record.  0, or a negative errno with a sentence. */
+static int start(struct session *s, char *err, size_t len)
+{
+	int ret = s->sigfd = session_signals();
+
+	if (ret < 0)
+		goto fail;
+	if (s->o->command) {
+		ret = child__start(&s->child, s->o->command);
+		if (ret)
+			goto fail;
+	}
+	ret = attach(s, err, len);
+	if (ret)
+		return ret;
+	ret = source_live__init(&s->live, s->skel, &s->report, on_event, s);
+	if (ret)
+		goto fail;
+	s->source = &s->live.src;
+	ret = seed__run(s->skel);
+	if (ret)
+		session_note(s->o, "sockets that are open already have no owner until they are used (%s)",
+			     strerror(-ret));
+	ret = open_consumer(s, err, len);
+	if (ret)
+		return ret;
+	if (priority_raise())
+		session_note(s->o, "no real-time priority: records may be lost while all CPUs are busy");
+	session_ready(s->o->run->ready_fd);
+	if (s->o->run->duration)
+		s->end_ns = clock_mono_ns() + (__u64)(s->o->run->duration * 1e9);
+	child__release(&s->child);
+	return 0;
+fail:
+	snprintf(err, len, "can't start: %s", strerror(-ret));
+	return ret;
+}
+
+int session_live__run(const struct session_opts *o)
+{
+	struct session s = { .o = o, .sigfd = -1, .child = { .gate = -1 } };
+	char why[512] = "";
+	int err, status;
+
+	err = privs_check(why, sizeof(why));
+	if (!err)
+		err = start(&s, why, sizeof(why));
+	if (!err) {
+		loop(&s);
+		finish(&s);
+	} else {
+		fprintf(stderr, "tcplens: %s\n", why);
+	}
+	status = consumer__tell(&s.out) || err ? 1 : child__exit_status(&s.child);
+	child__stop(&s.child);
+	consumer__free(&s.out);
+	source_live__free(&s.live);
+	tcplens_bpf__destroy(s.skel);
+	if (s.sigfd >= 0)
+		close(s.sigfd);
+	return status;
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "errmsg.h"
+#include "opts_file.h"
+
+#define SECOND 1000000000LL
+#define FLUSH_BYTES (256 << 10)
+
+static const struct writer_ops *const formats[] = {
+	&writer_tcpl_ops,
+};
+
+#define NFORMATS (sizeof(formats) / sizeof(formats[0]))
+
+const struct writer_ops *writer_format(const char *name)
+{
+	for (size_t i = 0; i < NFORMATS; i++)
+		if (!strcmp(formats[i]->name, name))
+			return formats[i];
+	return NULL;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
+const struct writer_ops *writer_format_of(const char *path)
+{
+	const struct writer_ops *pipe = writer_format("pcapng");
+
+	if (!strcmp(path, "-") && pipe)
+		return pipe;
+	for (size_t i = 0; i < NFORMATS; i++)
+		if (formats[i]->suffix && ends_with(path, formats[i]->suffix))
+			return formats[i];
+	return &writer_tcpl_ops;
+}
+
+/* Digits that the largest number of a ring of `files` needs, as tcpdump counts them. */
+static int ring_digits(__u64 files)
+{
+	int digits = 0;
+
+	for (__u64 n = files ? files - 1 : 0; n; n /= 10)
+		digits++;
+	return digits;
+}
+
+/* As tcpdump names its files: -G makes the name a strftime format, -C puts a number behind it. */
+static char *file_name(const struct writer *w, __u64 mono_ns)
+{
+	time_t sec = ((__s64)mono_ns + w->mono_to_real) / SECOND;
+	int digits = ring_digits(w->o->files);
+	char base[4096], *name;
+	struct tm tm;
+
+	if (!w->o->seconds)
+		snprintf(base, sizeof(base), "%s", w->o->write);
+	else if (!localtime_r(&sec, &tm) || !strftime(base, sizeof(base), w->o->write, &tm))
+		return NULL;
+	if (!w->o->size || (!w->count && !digits))
+		return strdup(base);
+	return asprintf(&name, "%s%0*llu", base, digits, (unsigned long long)w->count) < 0 ? NULL : name;
+}
+
+/* 0 or a negative errno; w->path tells which file it was about. */
+static int open_file(struct writer *w, __u64 mono_ns)
+{
+	struct stat st;
+
+	free(w->path);
+	w->path = file_name(w, mono_ns);
+	if (!w->path)
+		return -ENAMETOOLONG;
+	w->fd = strcmp(w->o->write, "-") ? open(w->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666) :
+					   fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (w->fd < 0)
+		return -errno;
+	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
+	w->written = 0;
+	return w->ops->begin(w);
+}
+
+/* As much as there is room for: *n bytes written, and why it ended. */
+static int write_all(int fd, const char *p, size_t len, size_t *n)
+{
+	for (*n = 0; *n < len;) {
+		ssize_t ret = write(fd, p + *n, len - *n);
+
+		if (ret > 0)
+			*n += ret;
+		else if (ret < 0 && errno != EINTR)
+			return -errno;
+		else if (!ret)
+			return -EIO;
+	}
+	return 0;
+}
+
+/*
+ * Some of the buffer was written before the disk was full.  The file ends
+ * behind its last whole record, and early enough for the end mark to take the
+ * place of what comes after it.
+ */
+static void cut(struct writer *w, size_t n)
+{
+	size_t room = n > w->ops->end_size ? n - w->ops->end_size : 0;
+	size_t keep = w->ops->whole(w->out.p, room);
+	off_t end = w->written + keep;
+
+	outbuf_reset(&w->out);
+	if (end && w->ops->end && !w->ops->end(w, 0)) {
+		ssize_t ret = pwrite(w->fd, w->out.p, w->out.len, end);
+
+		if (ret == (ssize_t)w->out.len)
+			end += ret;
+	}
+	outbuf_reset(&w->out);
+	if (ftruncate(w->fd, end))
+		errno = 0; /* told already: the disk is full */
+}
+
+static int push(struct writer *w)
+{
+	size_t n;
+	int err;
+
+	if (w->failed || w->fd < 0)
+		return w->failed ? -EIO : 0;
+	err = outbuf_error(&w->out) ? -ENOMEM : write_all(w->fd, w->out.p, w->out.len, &n);
+	if (err) {
+		w->failed = true;
+		if (w->regular && err != -ENOMEM)
+			cut(w, n);
+		return err;
+	}
+	w->written += n;
+	outbuf_reset(&w->out);
+	return 0;
+}
+
+static int close_file(struct writer *w, __u64 mono_ns)
+{
+	int err = 0;
+
+	if (w->fd < 0)
+		return 0;
+	if (!w->failed) {
+		err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
+		err = err ? err : push(w);
+	}
+	/* Some file systems tell only now that there was no room. */
+	if (close(w->fd) && !err && !w->failed)
+		err = -errno;
+	w->fd = -1;
+	return err;
+}
+
+static int next_file(struct writer *w, __u64 mono_ns)
+{
+	int err = close_file(w, mono_ns);
+
+	return err ? err : open_file(w, mono_ns);
+}
+
+/* -G: the periods follow each other without gaps, so that their names can be foretold. */
+static int next_period(struct writer *w, __u64 mono_ns)
+{
+	__u64 step = w->o->seconds * SECOND, begin;
+
+	begin = w->rotate_ns + (mono_ns - w->rotate_ns) / step * step;
+	w->rotate_ns = begin + step;
+	w->periods++;
+	w->count = 0;
+	if (!w->o->size && w->o->files && w->periods >= w->o->files) {
+		w->done = true;
+		return close_file(w, begin);
+	}
+	return next_file(w, begin);
+}
+
+static int next_size(struct writer *w, __u64 mono_ns)
+{
+	w->count++;
+	if (w->o->files && w->count >= w->o->files)
+		w->count = 0;
+	return next_file(w, mono_ns);
+}
+
+/* Before a record, as tcpdump does. */
+static int rotate(struct writer *w, __u64 mono_ns)
+{
+	int err = 0;
+
+	if (w->rotate_ns && mono_ns >= w->rotate_ns)
+		err = next_period(w, mono_ns);
+	if (!err && !w->done && w->o->size && w->written + w->out.len > w->o->size)
+		err = next_size(w, mono_ns);
+	return err;
+}
+
+static int fail(const struct writer *w, int ret, char *err, size_t errlen)
+{
+	const char *path = w && w->path ? w->path : "the file";
+
+	return errmsg(err, errlen, ret, "%s can't be written: %s", errmsg_quote(path, strlen(path)), strerror(-ret));
+}
+
+int writer__open(struct writer **out, const struct opts_file *o, const struct writer_info *info,
+		 char *err, size_t errlen)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	int ret;
+
+	*out = w;
+	if (!w)
+		return fail(w, -ENOMEM, err, errlen);
+	w->ops = o->format;
+	w->o = o;
+	w->info = *info;
+	w->mono_to_real = info->mono_to_real;
+	w->snap = o->snap;
+	w->fd = -1;
+	if (o->seconds)
+		w->rotate_ns = info->start_mono_ns + o->seconds * SECOND;
+	if (!strcmp(o->write, "-") && isatty(STDOUT_FILENO))
+		return errmsg(err, errlen, -ENOTTY,
+			      "a terminal can't show what -w - writes: pipe it into another program, or give a file's name");
+	ret = w->ops->open ? w->ops->open(w) : 0;
+	if (!ret)
+		ret = open_file(w, info->start_mono_ns);
+	if (!ret)
+		ret = push(w);
+	return ret ? fail(w, ret, err, errlen) : 0;
+}
+
+int writer__event(struct writer *w, const struct ev_hdr *ev)
+{
+	int err = 0;
+
+	if (w->rotate_ns || w->o->size)
+		err = rotate(w, ev->mono_ns);
+	if (!err)
+		err = w->done ? -ECANCELED : w->ops->event(w, ev);
+	if (err)
+		return err;
+	if (ev->type == EV_LOST)
+		w->lost[ev->hook] += ((const struct ev_lost *)ev)->count;
+	else
+		w->records++;
+	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
+}
+
+int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real)
+{
+	if (w->done || mono_to_real == w->mono_to_real)
+		return 0;
+	w->mono_to_real = mono_to_real;
+	return w->ops->clock ? w->ops->clock(w, mono_ns) : 0;
+}
+
+int writer__flush(struct writer *w, __u64 mono_ns)
+{
+	int err = 0;
+
+	if (w->done)
+		return -ECANCELED;
+	if (w->rotate_ns && mono_ns >= w->rotate_ns)
+		err = next_period(w, mono_ns);
+	if (!err && w->out.len)
+		err = push(w);
+	return err ? err : w->done ? -ECANCELED : 0;
+}
+
+int writer__close(struct writer *w, __u64 mono_ns)
+{
+	return w ? close_file(w, mono_ns) : 0;
+}
+
+void writer__free(struct writer *w)
+{
+	if (!w)
+		return;
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->ops && w->ops->free)
+		w->ops->free(w);
+	outbuf__free(&w->out);
+	free(w->path);
+	free(w);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files that records are written to.  This part names, opens, rotates, flushes
+ * and ends them; a format (struct writer_ops) only appends bytes to w->out.
+ *
+ *	writer__open -> event… clock… flush… -> writer__close -> writer__free
+ */
+#ifndef TCPLENS_WRITER_H
+#define TCPLENS_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "event.h"
+#include "outbuf.h"
+
+struct writer;
+struct opts_file;
+
+/* Where the records come from. Strings may be NULL: unknown. They live as long as the writer. */
+struct writer_info {
+	__u64 start_mono_ns; /* when the run began */
+	__s64 mono_to_real;  /* at that time */
+	__u32 events;	     /* FIELD_IN() of the records that were looked for */
+	const char *host;
+	const char *kernel;
+	const char *machine;
+	const char *boot;    /* the kernel's boot id: netns and conn numbers are of this boot */
+	const char *backend;
+	const char *blind;   /* what the backend does not see */
+	const char *command; /* the command line that chose the records */
+};
+
+struct writer_ops {
+	const char *name;   /* for --format */
+	const char *suffix; /* of the files' names: ".pcapng"; NULL: what has no other's */
+	unsigned int need;  /* NEED_* that this format adds to the view's */
+	/* Once, before the first file; may be NULL. 0 or a negative errno. */
+	int (*open)(struct writer *w);
+	/* The next three append to w->out: 0, or a negative errno. */
+	/* The beginning of every file. */
+	int (*begin)(struct writer *w);
+	/* A checked record, or an EV_LOST. */
+	int (*event)(struct writer *w, const struct ev_hdr *ev);
+	/* w->mono_to_real has changed, from mono_ns on; may be NULL. */
+	int (*clock)(struct writer *w, __u64 mono_ns);
+	/* The end of every file; may be NULL. It must also work where `event` failed. */
+	int (*end)(struct writer *w, __u64 mono_ns);
+	/* How much of these n bytes, appended since a flush, is whole: where a full disk's file is cut. */
+	size_t (*whole)(const void *p, size_t n);
+	size_t end_size; /* the most that end() appends */
+	void (*free)(struct writer *w); /* w->priv; may be NULL */
+};
+
+extern const struct writer_ops writer_tcpl_ops;
+
+struct writer {
+	const struct writer_ops *ops;
+	void *priv; /* the format's */
+	struct outbuf out;
+	struct writer_info info;
+	__s64 mono_to_real; /* now */
+	__u32 snap;	    /* payload bytes per packet that may be kept */
+	__u64 records;	    /* in all files, without EV_LOST */
+	__u64 lost[HOOK_MAX]; /* as told by EV_LOST, in all files */
+
+	/* The rest is writer.c's. */
+	const struct opts_file *o;
+	char *path; /* of the current file; NULL: none was opened */
+	int fd;
+	bool regular;
+	bool done;	    /* -W files are full: no record is wanted any more */
+	bool failed;
+	__u64 written;	    /* bytes in the current file */
+	__u64 rotate_ns;    /* when -G is due; 0: never */
+	__u64 count;	    /* of the current file, by -C */
+	__u64 periods;	    /* ended by -G */
+};
+
+/* What writer_format() knows, for messages. */
+#define WRITER_FORMATS "tcpl"
+
+/* The format by its name; NULL: there is none. */
+const struct writer_ops *writer_format(const char *name);
+
+/* The format of a file name; `-` is for a pipe into Wireshark. */
+const struct writer_ops *writer_format_of(const char *path);
+
+/* *w is set in any case (writer__free()). 0, or a negative errno with one sentence in err. */
+int writer__open(struct writer **w, const struct opts_file *o, const struct writer_info *info,
+		 char *err, size_t errlen);
+
+/* 0; -ECANCELED: -W says that it is enough; or the negative errno of a write. */
+int writer__event(struct writer *w, const struct ev_hdr *ev);
+
+/* CLOCK_REALTIME - CLOCK_MONOTONIC from now on. */
+int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real);
+
+/* Hands everything to the kernel, so that no kill can lose it; rotates where -G is due. */
+int writer__flush(struct writer *w, __u64 mono_ns);
+
+/* Ends the current file. A full disk's file is cut behind its last whole record, and ended. */
+int writer__close(struct writer *w, __u64 mono_ns);
+
+void writer__free(struct writer *w);
+
+#endif
