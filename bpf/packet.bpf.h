@@ -159,38 +159,47 @@ __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u64 o3, __u64 o4)
 	/* Zeros behind: room for a masked index and what follows it; 0 also ends the list. */
 	__u64 words[9] = { o0, o1, o2, o3, o4 };
 	const __u8 *opts = (const __u8 *)words;
-	__u32 i = 0;
+	__u32 i = 0, left = TCP_OPTS_MAX;
 
-	for (int step = 0; step < TCP_OPTS_MAX; step++) {
-		__u8 kind = opts[i & 63];
+	do {
+		__u8 kind, n;
 
+		/*
+		 * Or clang enters the loop in its middle, and a step that falls
+		 * through to an earlier one is refused by 5.10 and 6.1: "back-edge"
+		 * (check_cfg()).
+		 */
+		barrier_var(i);
+		kind = opts[i & 63];
 		if (kind == TCPOPT_EOL)
 			return 0;
-		if (kind == TCPOPT_NOP) {
-			i = (i + 1) & 63;
-			continue;
-		}
 		if (kind == TCPOPT_TIMESTAMP)
 			return be64_at(&opts[(i + 2) & 63]);
-		if (opts[(i + 1) & 63] < 2)
+		n = opts[(i + 1) & 63];
+		if (kind == TCPOPT_NOP)
+			n = 1;
+		if (!n) /* 1 makes no sense either, and does no harm */
 			return 0;
-		i = (i + opts[(i + 1) & 63]) & 63;
-	}
+		i += n;
+	} while (--left);
 	return 0;
 }
 
 /* Where Linux puts it, behind two NOPs, it is found at once. */
 static __always_inline void read_ts(struct ev_segment *s, void *th, __u32 hlen)
 {
-	__u64 o[5] = {}, ts;
+	__u32 n = hlen - sizeof(struct tcphdr);
+	__u64 o[8] = {}, ts;
 
-	if (hlen < sizeof(struct tcphdr) + 10 || hlen > sizeof(struct tcphdr) + TCP_OPTS_MAX)
+	if (n < 10 || n > TCP_OPTS_MAX)
 		return;
 	bpf_probe_read_kernel(o, 12, th + sizeof(struct tcphdr));
 	if ((__u32)o[0] == bpf_htonl(0x0101080a)) {
 		ts = bpf_be64_to_cpu(o[0] >> 32 | o[1] << 32);
 	} else {
-		bpf_probe_read_kernel(o, hlen - sizeof(struct tcphdr), th + sizeof(struct tcphdr));
+		/* A bound that still holds if the number went by the stack, where 5.10 forgets it. */
+		barrier_var(n);
+		bpf_probe_read_kernel(o, n & 63, th + sizeof(struct tcphdr));
 		ts = ts_find(o[0], o[1], o[2], o[3], o[4]);
 		if (!ts)
 			return;
