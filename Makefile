@@ -71,7 +71,7 @@ LIVE_BIN = $(patsubst tests/live/src/%.c,$(B)/live/%,$(sort $(wildcard tests/liv
 
 # ---- targets
 
-.PHONY: all static install unit unit-programs live-programs clean help FORCE
+.PHONY: all static install unit unit-programs live-programs vm-programs clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -179,5 +179,12 @@ $(B)/live/%: tests/live/src/%.c $(B)/.flags-live Makefile
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIVE_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS)
+
+vm-programs: $(B)/vm/vmexit
+
+$(B)/vm/%: tests/vm/src/%.c $(B)/.flags-live Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIVE_CFLAGS) -static -o $@ $< $(LDFLAGS)
 
 -include $(wildcard $(B)/*/*.d $(B)/unit/*/*.d)

@@ -16,12 +16,14 @@
 #define NO_TW "segments received in TIME-WAIT"
 #define NO_REQ "repeated SYNs and resets for a connection request"
 #define NO_DROP "received segments that no socket wants (closed ports)"
+/* A SYN waits for its answer, the reset. */
+#define NO_DROP_TP "received segments other than SYNs that no socket wants (closed ports)"
 
 #define NO_IPSEC_OUT "segments sent through IPsec"
 
 #define OUT_DEV TP("out_dev", "net_dev_queue")
 #define IN_NAME TP("in_name", "netif_receive_skb", .without = "")
-#define IN_DROPPED TP("in_dropped", "kfree_skb", .without = NO_DROP)
+#define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .without = w)
 
 const struct hook hooks[] = {
 	{
@@ -76,20 +78,20 @@ const struct hook hooks[] = {
 				FENTRY("in_state_fentry", "tcp_rcv_state_process"),
 				FENTRY("in_tw_fentry", "tcp_timewait_state_process", .without = NO_TW),
 				FENTRY("in_req_fentry", "tcp_check_req", .without = NO_REQ),
-				IN_DROPPED,
+				IN_DROPPED(NO_DROP),
 			},
 			[BACKEND_KPROBE] = {
 				KPROBE("in_est_kprobe", "tcp_rcv_established"),
 				KPROBE("in_state_kprobe", "tcp_rcv_state_process"),
 				KPROBE("in_tw_kprobe", "tcp_timewait_state_process", .without = NO_TW),
 				KPROBE("in_req_kprobe", "tcp_check_req", .without = NO_REQ),
-				IN_DROPPED,
+				IN_DROPPED(NO_DROP),
 			},
 			[BACKEND_TRACEPOINT] = {
 				TP("in_dev", "netif_receive_skb"),
 				TP("in_refused", "tcp_send_reset",
 				   .without = "segments other than SYNs that a listener refuses"),
-				IN_DROPPED,
+				IN_DROPPED(NO_DROP_TP),
 			},
 		},
 		.blind = {

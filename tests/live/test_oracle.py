@@ -15,6 +15,7 @@ import statistics
 from lib import BACKEND, Case, main, need_ipv6, need_nft, need_prog, quiesce, wait_until
 from lib import wire
 from lib.craft import frame, inject
+from lib.doctor import not_seen
 from lib.net import CLOSE_WAIT, ESTABLISHED
 from lib.proc import run
 
@@ -26,17 +27,23 @@ def _unanswered_syn(seg, out, segs):
                     s.ack == (seg.seq + 1) & 0xffffffff for s in segs))
 
 
+def _no_socket(seg, out, segs):
+    """Arrived for no socket: answered by a reset, or a reset itself, or after this side's reset."""
+    def same(s):
+        return (s.sport, s.dport, s.src, s.dst) == (seg.dport, seg.sport, seg.dst, seg.src)
+    return not out and ("RST" in seg.flags or any("RST" in s.flags for s in segs if same(s)))
+
+
 # What a backend cannot see, as `tcplens doctor` names it.
 GAPS = {
-    "tracepoint": [_unanswered_syn],
-    "fentry": [],
-    "kprobe": [],
+    "a SYN that a full listen queue drops": _unanswered_syn,
+    "that no socket wants": _no_socket,
 }
 
 
 def gaps():
-    """Those of the backend under test; of all where tcplens chooses by itself."""
-    return GAPS[BACKEND] if BACKEND in GAPS else [g for b in GAPS.values() for g in b]
+    said = not_seen(BACKEND)
+    return [gap for words, gap in GAPS.items() if words in said]
 
 
 FAMILIES = ("4", "6", "mapped")

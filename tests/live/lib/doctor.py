@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `tcplens doctor` says of this kernel."""
+
+import functools
+import json
+import subprocess
+
+from .lens import BACKEND, TCPLENS
+
+BACKENDS = ("fentry", "kprobe", "tracepoint")
+
+
+@functools.lru_cache
+def doctor():
+    """{backend: what doctor --json says of it}."""
+    r = subprocess.run([TCPLENS, "doctor", "--json"], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, check=True)
+    assert not r.stderr, f"doctor says on stderr: {r.stderr!r}"
+    said = json.loads(r.stdout)
+    return {b["name"]: b for b in said["backends"]}
+
+
+def working():
+    """The backends that work here."""
+    return [b for b in BACKENDS if doctor()[b]["works"]]
+
+
+def under_test():
+    """The one that was asked for (TCPLENS_BACKEND), or all that work."""
+    return [BACKEND] if BACKEND in BACKENDS else working()
+
+
+def not_seen(backend):
+    """doctor's words on what a backend does not see."""
+    return doctor()[backend if backend in BACKENDS else working()[0]]["not_seen"]
+
+
+def attached(backend):
+    """{(hook, target)} of the programs that are in use."""
+    return {(p["hook"], p["target"]) for p in doctor()[backend]["programs"]
+            if p["status"] == "attached"}
