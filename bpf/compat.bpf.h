@@ -23,8 +23,8 @@ static __always_inline __u16 sk_type(struct sock *sk)
 static __always_inline void sock_v6_addrs(struct sock *sk, __u8 l[16], __u8 r[16])
 {
 	if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
-		bpf_core_read(l, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-		bpf_core_read(r, 16, &sk->__sk_common.skc_v6_daddr);
+		RD_IN6(l, sk, __sk_common.skc_v6_rcv_saddr);
+		RD_IN6(r, sk, __sk_common.skc_v6_daddr);
 	} else {
 		__builtin_memset(l, 0, 16);
 		__builtin_memset(r, 0, 16);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The store of connections.
+ * Connections: of full sockets, from the first that is seen of them until
+ * tcp_destroy_sock (store.bpf.h), and `ghosts`, wire tuple -> conn, before and
+ * after the full socket.
  *
- *   conns     struct sock * -> conn   full sockets, until tcp_destroy_sock
- *   by_tuple  wire tuple -> struct sock *
- *   ghosts    wire tuple -> conn      before and after the full socket
- *
- * A hash by pointer instead of socket storage: one way for every kernel (5.10
- * has no socket storage in tracing programs) and for hooks whose socket
- * pointer the verifier does not trust.
+ * Not in socket storage: one way for every kernel (5.10 has no socket storage
+ * in tracing programs), for hooks whose socket pointer the verifier does not
+ * trust, and for packets that come without their socket.
  */
 #ifndef TCPLENS_CONN_BPF_H
 #define TCPLENS_CONN_BPF_H
 
 #include "emit.bpf.h"
 #include "owner.bpf.h"
+#include "store.bpf.h"
 
 /* Unique without atomics that return a value, which 5.10 lacks: count * 4096 + CPU. */
 static __always_inline __u64 conn_new_id(void)
@@ -23,13 +22,6 @@ static __always_inline __u64 conn_new_id(void)
 	__u64 *n = bpf_map_lookup_elem(&ids, &k);
 
 	return n ? (++*n << 12) + (bpf_get_smp_processor_id() & 0xfff) : 0;
-}
-
-static __always_inline struct conn *conn_get(struct sock *sk)
-{
-	__u64 k = (__u64)sk;
-
-	return bpf_map_lookup_elem(&conns, &k);
 }
 
 static __always_inline void conn_set_wscale(struct conn *c, struct sock *sk)
@@ -82,19 +74,65 @@ static __always_inline void listener_del(struct conn *c, __u16 port)
 		l->count--;
 }
 
-/* Puts a fresh connection for `sk` in the store.  NULL when it is full: counted. */
-static __noinline struct conn *conn_add(struct sock *sk)
+/*
+ * `who` may be read on another CPU while it is written: the writer makes gen
+ * odd meanwhile and the reader, if it was disturbed, rather says unknown.
+ */
+static __always_inline void who_write_begin(struct conn *c)
 {
-	__u64 k = (__u64)sk;
-	struct conn c = {};
+	c->gen++;
+	barrier();
+}
 
-	c.who.conn = conn_new_id();
-	c.who.netns = sock_netns(sk);
-	if (sock_is_kernels(sk))
-		c.who.how = HOW_KERNEL;
-	if (bpf_map_update_elem(&conns, &k, &c, BPF_ANY))
-		count_lost(HOOK_CONN);
-	return bpf_map_lookup_elem(&conns, &k);
+static __always_inline void who_write_end(struct conn *c)
+{
+	barrier();
+	c->gen++;
+	c->verdict = VERDICT_NONE;
+}
+
+/* A connection of which nothing is known yet. */
+static __always_inline void conn_init(struct conn *c, struct sock *sk)
+{
+	__u8 how = sock_is_kernels(sk) ? HOW_KERNEL : HOW_UNKNOWN;
+
+	who_write_begin(c);
+	who_none(&c->who, how);
+	c->who.conn = conn_new_id();
+	c->who.netns = sock_netns(sk);
+	c->sk = (__u64)sk;
+	c->wire_key = 0;
+	c->since_ns = 0;
+	c->iss = c->irs = 0;
+	c->comm_gen = 0;
+	c->known = 0;
+	c->state = 0;
+	c->snd_wscale = c->rcv_wscale = 0;
+	who_write_end(c);
+}
+
+/*
+ * A fresh connection for `sk`, which has none.  NULL if there is no room: counted.
+ * Inline, as is all that claims slots: see drop_atomics() in attach.c.
+ */
+static __always_inline struct conn *conn_add(struct sock *sk)
+{
+	__u64 key = sock_key(sk);
+	__u32 n = number_new();
+	struct conn *c = conn_at(n);
+
+	if (!c)
+		goto full;
+	conn_init(c, sk);
+	c->num = n;
+	/* The tag of another socket in the same buckets (1 in 2^29): neither would be found surely. */
+	if (!index_find(INDEX_SOCK, key) && index_add(INDEX_SOCK, key, n))
+		return c;
+	c->sk = 0;
+	number_free(n);
+full:
+	count_lost(HOOK_CONN);
+	return 0;
 }
 
 /*
@@ -123,68 +161,100 @@ static __always_inline void tuple_of(struct tuple *t, const struct ev_ends *e, _
 	t->netns = netns;
 }
 
-static __always_inline int tuple_eq(const struct tuple *a, const struct tuple *b)
+static __always_inline int ends_eq(const struct ev_ends *a, const struct ev_ends *b)
 {
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] && x[4] == y[4];
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] &&
+	       (__u32)x[4] == (__u32)y[4];
+}
+
+/* The connection that a packet with these ends is of; *e: its ends as the socket has them. */
+static __always_inline struct conn *conn_by_tuple(const struct tuple *t, struct ev_ends *e)
+{
+	__u64 key = tuple_key(t);
+	struct conn *c = conn_at(index_find(INDEX_TUPLE, key));
+	struct tuple *wire;
+	struct sock *sk;
+
+	if (!c || c->wire_key != key || c->who.netns != t->netns)
+		return 0;
+	sk = AS(struct sock, (void *)c->sk);
+	if (!sk)
+		return 0;
+	sock_ends(e, sk, 1);
+	/* The same key is not yet the same ends.  Behind NAT the key has to do, or what is kept of it. */
+	if (!(c->known & CONN_NAT))
+		return ends_eq(e, (const struct ev_ends *)t) ? c : 0;
+	wire = bpf_map_lookup_elem(&nat, &c->num);
+	return !wire || ends_eq((const struct ev_ends *)wire, (const struct ev_ends *)t) ? c : 0;
+}
+
+static __always_inline void conn_unindex(struct conn *c)
+{
+	__u64 key = c->wire_key;
+
+	if (!key)
+		return;
+	c->wire_key = 0;
+	index_del(INDEX_TUPLE, key, c->num);
+	if (c->known & CONN_NAT)
+		bpf_map_delete_elem(&nat, &c->num);
+	c->known &= ~CONN_NAT;
 }
 
 /*
  * Makes the socket findable by what is on the wire, which behind NAT is not
- * what the socket says: the first transmitted segment knows better.
+ * what the socket says (`behind_nat`): the first transmitted segment knows better.
  */
-static __always_inline void conn_index(struct conn *c, struct sock *sk, const struct tuple *t)
+static __always_inline void conn_index(struct conn *c, const struct tuple *t, int behind_nat)
 {
-	__u64 v = (__u64)sk;
+	__u64 key = tuple_key(t);
+	__u32 n = index_find(INDEX_TUPLE, key);
+	struct conn *former = conn_at(n);
 
-	if (c->known & CONN_INDEXED)
-		bpf_map_delete_elem(&by_tuple, &c->wire);
-	c->wire = *t;
-	if (!bpf_map_update_elem(&by_tuple, &c->wire, &v, BPF_ANY))
-		c->known |= CONN_INDEXED;
-	else
+	conn_unindex(c);
+	if (former && former != c) {
+		/* Of a socket that has come to its end; or a mere collision (1 in 2^29). */
+		if (former->wire_key != key) {
+			count_lost(HOOK_CONN);
+			return;
+		}
+		former->wire_key = 0;
+		index_del(INDEX_TUPLE, key, n);
+	}
+	if (!index_add(INDEX_TUPLE, key, c->num)) {
 		count_lost(HOOK_CONN);
-}
-
-static __always_inline void conn_unindex(struct conn *c, struct sock *sk)
-{
-	__u64 *v;
-
-	if (!(c->known & CONN_INDEXED))
 		return;
-	/* A new socket may have taken the tuple over already. */
-	v = bpf_map_lookup_elem(&by_tuple, &c->wire);
-	if (v && *v == (__u64)sk)
-		bpf_map_delete_elem(&by_tuple, &c->wire);
-	c->known &= ~CONN_INDEXED;
+	}
+	if (behind_nat) {
+		bpf_map_update_elem(&nat, &c->num, t, BPF_ANY);
+		c->known |= CONN_NAT;
+	}
+	c->wire_key = key;
 }
 
-/*
- * `who` may be read on another CPU while it is written: the writer makes gen
- * odd meanwhile and the reader, if it was disturbed, rather says unknown.
- */
-static __always_inline void who_write_begin(struct conn *c)
+/* The end of a full socket. */
+static __always_inline void conn_del(struct sock *sk)
 {
-	c->gen++;
-	barrier();
-}
+	struct conn *c = conn_get(sk);
 
-static __always_inline void who_write_end(struct conn *c)
-{
-	barrier();
-	c->gen++;
-	c->verdict = VERDICT_NONE;
+	if (!c)
+		return;
+	conn_unindex(c);
+	index_del(INDEX_SOCK, sock_key(sk), c->num);
+	c->sk = 0;
+	number_free(c->num);
 }
 
 static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 {
-	__u32 gen = *(volatile __u32 *)&c->gen;
+	__u16 gen = *(volatile __u16 *)&c->gen;
 
 	barrier();
 	*dst = c->who;
 	barrier();
-	if ((gen & 1) || *(volatile __u32 *)&c->gen != gen) {
+	if ((gen & 1) || *(volatile __u16 *)&c->gen != gen) {
 		__u64 conn = dst->conn;
 		__u32 netns = dst->netns;
 

@@ -86,7 +86,7 @@ struct ev_ends {
 	__u16 rport;
 	__u8 ip; /* 4 or 6; a v4-mapped connection is 4 */
 	__u8 pad[3];
-};
+} __attribute__((aligned(8)));
 
 /* ev_segment.has */
 #define SEG_HAS_SOCK 0x01 /* srtt_us … retrans: there is a full socket */

@@ -11,12 +11,17 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct config cfg = {};
 __u32 rename_gen = 0;
+__u32 conns_used = 0;
 
 struct events_map events SEC(".maps");
 struct ranges_map ranges SEC(".maps");
 struct stats_map stats SEC(".maps");
 struct conns_map conns SEC(".maps");
-struct by_tuple_map by_tuple SEC(".maps");
+struct index_map by_sock SEC(".maps");
+struct index_map by_tuple SEC(".maps");
+struct free_conns_map free_conns SEC(".maps");
+struct claims_map claims SEC(".maps");
+struct nat_map nat SEC(".maps");
 struct ghosts_map ghosts SEC(".maps");
 struct parked_map parked SEC(".maps");
 struct listeners_map listeners SEC(".maps");

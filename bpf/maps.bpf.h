@@ -28,12 +28,12 @@ struct tuple {
 /* conn.known */
 #define CONN_ISS 0x01	      /* iss is set */
 #define CONN_IRS 0x02	      /* irs is set */
-#define CONN_INDEXED 0x04     /* by_tuple holds `wire` */
+#define CONN_NAT 0x04	      /* wire_key is not of the socket's own ends */
 #define CONN_CG_ALLOW 0x08    /* owner's cgroup is below one that --cgroup allows */
 #define CONN_CG_DENY 0x10     /* … denies */
 #define CONN_CHILD 0x20	      /* made for a listener; the LISTEN -> SYN-RECEIVED record waits */
 #define CONN_WSCALE 0x40      /* the window scales are known */
-#define CONN_WIRE 0x80	      /* `wire` is from a packet, not from the socket */
+#define CONN_WIRE 0x80	      /* wire_key is from a packet, not from the socket */
 
 enum conn_verdict { VERDICT_NONE = 0, VERDICT_PASS, VERDICT_REJECT };
 
@@ -44,18 +44,20 @@ enum conn_verdict { VERDICT_NONE = 0, VERDICT_PASS, VERDICT_REJECT };
  */
 struct conn {
 	struct ev_who who;
-	struct tuple wire;
+	__u64 sk;	/* of a full socket: its struct sock *; 0: none (any more) */
+	__u64 wire_key; /* tuple_key() that by_tuple knows it by; 0: it does not */
 	__u64 since_ns; /* when the current state began; 0: before the tracer */
 	__u32 iss;	/* our initial sequence number, or the first one seen */
 	__u32 irs;	/* the peer's */
-	__u32 gen;	/* odd while `who` is being written */
 	__u32 comm_gen; /* rename_gen when comm was read */
+	__u32 num;	/* its place in `conns` */
+	__u16 gen;	/* odd while `who` is being written */
 	__u8 known;	/* CONN_* */
 	__u8 verdict;	/* enum conn_verdict: the filters' answer, kept until the owner changes */
 	__u8 state;	/* of a ghost: kernel's TCP_* number, 0: closed; of a listener: LISTEN */
 	__u8 snd_wscale;
 	__u8 rcv_wscale;
-	__u8 pad[3];
+	__u8 pad;
 };
 
 struct hook_stats {
@@ -117,23 +119,58 @@ struct stats_map {
 };
 extern struct stats_map stats SEC(".maps");
 
-/* struct sock * -> its connection; freed at tcp_destroy_sock. */
+/* The connections of full sockets; store.bpf.h is how to find one.  The first is never used. */
 struct conns_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 32768);
-	__type(key, __u64);
+	__type(key, __u32);
 	__type(value, struct conn);
 };
 extern struct conns_map conns SEC(".maps");
 
-/* Wire tuple -> struct sock *, for hooks that see packets without their socket. */
-struct by_tuple_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct tuple);
-	__type(value, __u64);
+/* Where in `conns` it is: one cache line. */
+#define BUCKET_SLOTS 8
+struct bucket {
+	__u64 slot[BUCKET_SLOTS]; /* tag << 32 | number of the connection; 0: free */
 };
-extern struct by_tuple_map by_tuple SEC(".maps");
+
+struct index_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct bucket);
+};
+extern struct index_map by_sock SEC(".maps");  /* by struct sock * */
+extern struct index_map by_tuple SEC(".maps"); /* by tuple_key(): packets without their socket */
+
+/* Numbers that were in use and are free again. */
+struct free_conns_map {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 32768);
+	__type(value, __u32);
+};
+extern struct free_conns_map free_conns SEC(".maps");
+
+/* Slots that are taken, where a program can't compare and exchange (!cfg.atomics). */
+struct claims_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u8);
+};
+extern struct claims_map claims SEC(".maps");
+
+/* Numbers given out so far, the free ones included. */
+extern __u32 conns_used;
+
+/* Number of a connection behind NAT -> its ends as seen on the wire. */
+struct nat_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct tuple);
+};
+extern struct nat_map nat SEC(".maps");
 
 struct ghosts_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -17,15 +17,18 @@
 /* Fills pid, tid, uid, comm, cgroup of `w` from a task; CONN_CG_* bits in *known. */
 static __always_inline void who_from_task(struct ev_who *w, struct task_struct *t, __u8 *known)
 {
-	struct task_struct *leader = BPF_CORE_READ(t, group_leader);
-	struct cgroup *cgrp = BPF_CORE_READ(t, cgroups, dfl_cgrp);
+	struct task_struct *leader;
+	struct cgroup *cgrp;
 
-	w->pid = BPF_CORE_READ(t, tgid);
-	w->tid = BPF_CORE_READ(t, pid);
-	w->uid = BPF_CORE_READ(t, cred, euid.val);
+	t = AS(struct task_struct, t);
+	leader = AS(struct task_struct, RD(t, group_leader));
+	cgrp = RD(AS(struct css_set, RD(t, cgroups)), dfl_cgrp);
+	w->pid = RD(t, tgid);
+	w->tid = RD(t, pid);
+	w->uid = RD(AS(struct cred, RD(t, cred)), euid.val);
 	/* The leader's name: a thread's own is "Socket Thr", io_uring's "iou-wrk-…". */
-	bpf_core_read(w->comm, sizeof(w->comm), &leader->comm);
-	w->cgroup_id = BPF_CORE_READ(cgrp, kn, id);
+	RD_16(w->comm, leader, comm);
+	w->cgroup_id = RD(AS(struct kernfs_node, RD(AS(struct cgroup, cgrp), kn)), id);
 	cgroup_bits(cgrp, known);
 }
 
@@ -38,7 +41,7 @@ static __always_inline void who_none(struct ev_who *w, __u8 how)
 /* The kernel's own thread, or a process.  io_uring workers are part of their process (5.12+). */
 static __always_inline int task_is_kernel(struct task_struct *t)
 {
-	return !!(BPF_CORE_READ(t, flags) & PF_KTHREAD);
+	return !!(RD(AS(struct task_struct, t), flags) & PF_KTHREAD);
 }
 
 #endif

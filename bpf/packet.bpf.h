@@ -35,28 +35,25 @@ struct packet {
 /* TCP header bytes 12 and 13: data offset, flags. */
 static __always_inline __u16 tcp_word(void *th)
 {
-	__be16 w;
-
 	/* Their C names are bit-fields, differently ordered per endianness. */
-	bpf_probe_read_kernel(&w, sizeof(w), th + 12);
-	return bpf_ntohs(w);
+	return bpf_ntohs(RAW16(th + 12, 0));
 }
 
 static __always_inline int packet_v4(struct packet *p)
 {
 	struct iphdr *h = AS(struct iphdr, p->ih);
-	__u8 vihl;
+	__u32 hlen;
 	__u16 tot;
 
 	if (RD(h, protocol) != IPPROTO_TCP || RD(h, frag_off) & bpf_htons(0x1fff))
 		return 0;
-	bpf_probe_read_kernel(&vihl, 1, p->ih);
+	hlen = (RAW8(p->ih, 0) & 15) * 4;
 	tot = bpf_ntohs(RD(h, tot_len));
-	p->th = p->ih + (vihl & 15) * 4;
+	p->th = p->ih + hlen;
 	p->ip = 4;
 	/* 0: larger than 64 KiB (BIG TCP); otherwise skb->len may count Ethernet padding. */
 	if (tot)
-		p->len = tot - (vihl & 15) * 4;
+		p->len = tot - hlen;
 	return 1;
 }
 
@@ -70,11 +67,10 @@ static __always_inline int packet_v6(struct packet *p)
 	next = RD(h, nexthdr);
 	plen = bpf_ntohs(RD(h, payload_len));
 	for (int i = 0; i < 3 && (next == NEXTHDR_HOP || next == NEXTHDR_DEST); i++) {
-		__u8 ext[2];
+		__u16 ext = bpf_ntohs(RAW16(p->ih + hlen, 0));
 
-		bpf_probe_read_kernel(ext, 2, p->ih + hlen);
-		next = ext[0];
-		hlen += (ext[1] + 1) * 8;
+		next = ext >> 8;
+		hlen += ((ext & 0xff) + 1) * 8;
 	}
 	if (next != IPPROTO_TCP)
 		return 0;
@@ -188,18 +184,20 @@ __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u64 o3, __u64 o4)
 /* Where Linux puts it, behind two NOPs, it is found at once. */
 static __always_inline void read_ts(struct ev_segment *s, void *th, __u32 hlen)
 {
+	void *opts = th + sizeof(struct tcphdr);
 	__u32 n = hlen - sizeof(struct tcphdr);
-	__u64 o[8] = {}, ts;
+	__u64 ts;
 
 	if (n < 10 || n > TCP_OPTS_MAX)
 		return;
-	bpf_probe_read_kernel(o, 12, th + sizeof(struct tcphdr));
-	if ((__u32)o[0] == bpf_htonl(0x0101080a)) {
-		ts = bpf_be64_to_cpu(o[0] >> 32 | o[1] << 32);
+	if (RAW32(opts, 0) == bpf_htonl(0x0101080a)) {
+		ts = (__u64)bpf_ntohl(RAW32(opts, 1)) << 32 | bpf_ntohl(RAW32(opts, 2));
 	} else {
+		__u64 o[8] = {};
+
 		/* A bound that still holds if the number went by the stack, where 5.10 forgets it. */
 		barrier_var(n);
-		bpf_probe_read_kernel(o, n & 63, th + sizeof(struct tcphdr));
+		bpf_probe_read_kernel(o, n & 63, opts);
 		ts = ts_find(o[0], o[1], o[2], o[3], o[4]);
 		if (!ts)
 			return;
@@ -234,12 +232,8 @@ static __always_inline void read_ip(struct ev_segment *s, struct packet *p)
 		s->ttl = RD(h, ttl);
 		s->tos = RD(h, tos);
 	} else {
-		struct ipv6hdr *h = AS(struct ipv6hdr, p->ih);
-		__be16 w;
-
-		s->ttl = RD(h, hop_limit);
-		bpf_probe_read_kernel(&w, 2, p->ih); /* version, traffic class, flow label */
-		s->tos = bpf_ntohs(w) >> 4;
+		s->ttl = RD(AS(struct ipv6hdr, p->ih), hop_limit);
+		s->tos = bpf_ntohs(RAW16(p->ih, 0)) >> 4; /* version, traffic class, flow label */
 	}
 }
 
@@ -253,8 +247,12 @@ static __always_inline void read_mac(struct ev_segment *s, struct packet *p)
 		return;
 	if ((unsigned char *)p->ih - (head + mac) < ETH_HLEN)
 		return;
-	bpf_probe_read_kernel(s->dmac, 6, head + mac);
-	bpf_probe_read_kernel(s->smac, 6, head + mac + 6);
+	for (int i = 0; i < 3; i++) {
+		__u16 d = RAW16(head + mac, i), m = RAW16(head + mac, i + 3);
+
+		__builtin_memcpy(s->dmac + 2 * i, &d, 2);
+		__builtin_memcpy(s->smac + 2 * i, &m, 2);
+	}
 	s->has |= SEG_HAS_MAC;
 }
 
@@ -273,8 +271,8 @@ static __always_inline void packet_ends(struct ev_ends *e, struct packet *p, int
 	} else {
 		struct ipv6hdr *ih = AS(struct ipv6hdr, p->ih);
 
-		bpf_core_read(src, 16, &ih->saddr);
-		bpf_core_read(dst, 16, &ih->daddr);
+		RD_IN6(src, ih, saddr);
+		RD_IN6(dst, ih, daddr);
 	}
 	e->lport = in ? dport : sport;
 	e->rport = in ? sport : dport;

@@ -43,6 +43,44 @@ static __always_inline void *kcast(const void *p, __u32 btf_id)
 		__rd;                                                                          \
 	})
 
+/* An IPv6 address, p->f, into 16 bytes. */
+#define RD_IN6(dst, p, f)                                                                      \
+	({                                                                                     \
+		typeof(p) __p = (p);                                                           \
+		__u32 *__d = (__u32 *)(dst);                                                   \
+		if (READ_DIRECT) {                                                             \
+			__d[0] = __p->f.in6_u.u6_addr32[0];                                    \
+			__d[1] = __p->f.in6_u.u6_addr32[1];                                    \
+			__d[2] = __p->f.in6_u.u6_addr32[2];                                    \
+			__d[3] = __p->f.in6_u.u6_addr32[3];                                    \
+		} else {                                                                       \
+			bpf_core_read(__d, 16, &__p->f);                                       \
+		}                                                                              \
+	})
+
+/* An array of 16 bytes, p->f, such as a comm. */
+#define RD_16(dst, p, f)                                                                       \
+	({                                                                                     \
+		typeof(p) __p = (p);                                                           \
+		__u64 *__d = (__u64 *)(dst);                                                   \
+		if (READ_DIRECT) {                                                             \
+			const __u64 *__s = (const __u64 *)&__p->f;                             \
+			__d[0] = __s[0];                                                       \
+			__d[1] = __s[1];                                                       \
+		} else {                                                                       \
+			bpf_core_read(__d, 16, &__p->f);                                       \
+		}                                                                              \
+	})
+
+/*
+ * Bytes of a packet that no type describes: read as an IPv6 address is, which
+ * is 16 bytes, or 8 or 4 larger numbers, in plain arrays.
+ */
+#define RAW(p) AS(struct in6_addr, p)
+#define RAW8(p, i) RD(RAW(p), in6_u.u6_addr8[i])
+#define RAW16(p, i) RD(RAW(p), in6_u.u6_addr16[i])
+#define RAW32(p, i) RD(RAW(p), in6_u.u6_addr32[i])
+
 /* The same for a bit-field, as a __u64. */
 #define RD_BITS(p, f)                                                                          \
 	({                                                                                     \

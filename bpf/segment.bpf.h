@@ -101,6 +101,9 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 			conn_set_wscale(c, sk);
 		who_copy(&s->who, c);
 		segment_bases(s, c);
+		/* Closed on another CPU meanwhile, and its place another's: then not even which. */
+		if (*(volatile __u64 *)&c->sk != (__u64)sk)
+			who_none(&s->who, HOW_UNKNOWN);
 	} else {
 		who_none(&s->who, HOW_UNKNOWN);
 		s->who.netns = sock_netns(sk);

@@ -167,8 +167,9 @@ static __always_inline int on_receive(struct sk_buff *skb)
 	struct ev_ends e;
 	struct tuple t;
 	struct conn *g;
+	struct ev_ends own;
+	struct conn *c;
 	__u16 word;
-	__u64 *v;
 	int found;
 
 	skb = AS(struct sk_buff, skb);
@@ -184,17 +185,10 @@ static __always_inline int on_receive(struct sk_buff *skb)
 	word = tcp_word(p.th);
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, net_inum(RD(dev, nd_net.net)));
-	v = bpf_map_lookup_elem(&by_tuple, &t);
-	if (v) {
-		struct sock *sk = AS(struct sock, (void *)*v);
-		struct conn *c = conn_get(sk);
-
-		/* Should the index be stale, its socket may be another connection's by now. */
-		if (c && tuple_eq(&c->wire, &t)) {
-			sock_ends(&e, sk, 1);
-			return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
-		}
-	}
+	c = conn_by_tuple(&t, &own);
+	if (c)
+		return segment_full(&p, AS(struct sock, (void *)c->sk), c, &own, word, DIR_IN,
+				    HOOK_SEG_IN);
 	g = bpf_map_lookup_elem(&ghosts, &t);
 	if (g && (g->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
 		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
@@ -249,7 +243,9 @@ static __always_inline int on_no_socket(struct sk_buff *skb)
 	tuple_of(&t, &e, net_inum(skb_net(skb)));
 	g = bpf_map_lookup_elem(&ghosts, &t);
 	if (cfg.in_by_tuple) {
-		if (bpf_map_lookup_elem(&by_tuple, &t))
+		struct ev_ends own;
+
+		if (conn_by_tuple(&t, &own))
 			return 0;
 		if (g && !is_first_syn(word))
 			return 0;

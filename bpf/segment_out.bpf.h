@@ -137,10 +137,9 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 			g = conn_get(sk);
 		} else if (!g) {
 			/* A reset in the name of a socket that lives on, or of a listener. */
-			__u64 *v = bpf_map_lookup_elem(&by_tuple, &t);
+			struct ev_ends own;
 
-			if (v)
-				g = bpf_map_lookup_elem(&conns, v);
+			g = conn_by_tuple(&t, &own);
 		}
 	}
 	unpark(&t, g);
@@ -160,7 +159,7 @@ static __always_inline int out_full(struct packet *p, struct sock *sk)
 
 		packet_ends(&w, p, 0);
 		tuple_of(&t, &w, c->who.netns);
-		conn_index(c, sk, &t);
+		conn_index(c, &t, !ends_eq(&w, &e));
 		c->known |= CONN_WIRE;
 	}
 	return segment_full(p, sk, c, &e, tcp_word(p->th), DIR_OUT, HOOK_SEG_OUT);

@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 
 #include "skel.h"
+#include "store.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
 #define KFUNC_DIRECT "bpf_rdonly_cast"
@@ -257,8 +258,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
 	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
-	bpf_map__set_max_entries(skel->maps.conns, o->conns_max);
-	bpf_map__set_max_entries(skel->maps.by_tuple, o->conns_max);
+	store__configure(skel, o->conns_max);
 	if (!(o->need & NEED_CHILDREN))
 		bpf_map__set_max_entries(skel->maps.tree, 1);
 }
@@ -279,7 +279,7 @@ static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 		if (err)
 			return -errno;
 	}
-	return 0;
+	return store__fill(skel);
 }
 
 /* One attempt with one backend.  On failure nothing stays behind. */

@@ -1,5 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Who uses a socket: accept, send and receive; and who is whose child. */
+#ifndef TCPLENS_IO_BPF_H
+#define TCPLENS_IO_BPF_H
+
 #include "conn.bpf.h"
 
 static __always_inline int on_io(struct sock *sk)
@@ -138,3 +141,5 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 		bpf_map_update_elem(&tree, &to, &one, BPF_ANY);
 	return 0;
 }
+
+#endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * The segment programs, sent and received.
+ * The programs that run often.
  *
  * One object, because only one may refer to a kernel function: libbpf's linker
  * before 1.3 fails on a second one ("failed to resolve size of underlying
@@ -9,3 +9,6 @@
 #define DIRECT_READS 1
 #include "segment_out.bpf.h"
 #include "segment_in.bpf.h"
+#include "state.bpf.h"
+#include "io.bpf.h"
+#include "seed.bpf.h"

@@ -1,5 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* State changes (sock:inet_sock_set_state), and the life of a connection that hangs on them. */
+#ifndef TCPLENS_STATE_BPF_H
+#define TCPLENS_STATE_BPF_H
+
 #include "ghost.bpf.h"
 
 static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, __u8 old, __u8 new,
@@ -31,14 +34,15 @@ static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 ol
 					const struct tuple *t)
 {
 	struct conn g;
+	struct tuple *wire = 0;
 
 	if (!c->who.conn)
 		return;
 	conn_set_wscale(c, sk);
 	g = *c;
-	if (!(c->known & CONN_INDEXED))
-		g.wire = *t;
-	g.known &= ~CONN_INDEXED;
+	g.known &= ~CONN_NAT;
+	g.sk = 0;
+	g.wire_key = 0;
 	g.gen = 0;
 	g.verdict = VERDICT_NONE;
 	/*
@@ -48,7 +52,15 @@ static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 ol
 	g.state = 0;
 	if ((old == ST_FIN_WAIT2 || old == ST_CLOSING) && !RD(sk, sk_err))
 		g.state = ST_TIME_WAIT;
-	bpf_map_update_elem(&ghosts, &g.wire, &g, BPF_ANY);
+	if (c->known & CONN_NAT)
+		wire = bpf_map_lookup_elem(&nat, &c->num);
+	if (wire) {
+		struct tuple w = *wire; /* a key is not to lie in a map that may change */
+
+		bpf_map_update_elem(&ghosts, &w, &g, BPF_ANY);
+		return;
+	}
+	bpf_map_update_elem(&ghosts, t, &g, BPF_ANY);
 }
 
 /*
@@ -65,11 +77,14 @@ static __always_inline struct conn *conn_begin(struct sock *sk, __u8 how)
 {
 	struct conn *c = conn_get(sk);
 
-	if (c)
-		conn_unindex(c, sk);
-	c = conn_add(sk);
-	if (!c)
-		return 0;
+	if (c) {
+		conn_unindex(c);
+		conn_init(c, sk);
+	} else {
+		c = conn_add(sk);
+		if (!c)
+			return 0;
+	}
 	if (how != HOW_UNKNOWN && c->who.how != HOW_KERNEL) {
 		if (task_is_kernel((void *)bpf_get_current_task()))
 			c->who.how = HOW_KERNEL;
@@ -85,28 +100,28 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	struct ev_ends e;
 	struct tuple t;
 	struct conn *c;
+	int child;
 
 	sk = AS(struct sock, sk);
 	if (!sock_is_tcp(sk))
 		return 0;
-	if (new == ST_SYN_SENT) {
-		c = conn_begin(sk, HOW_CONNECT);
-	} else if (new == ST_LISTEN) {
-		c = conn_begin(sk, HOW_LISTENER);
-	} else if (new == ST_SYN_RECV && old == ST_LISTEN) {
+	child = new == ST_SYN_RECV && old == ST_LISTEN;
+	if (new == ST_SYN_SENT || new == ST_LISTEN || child) {
+		c = conn_begin(sk, new == ST_SYN_SENT ? HOW_CONNECT :
+				   new == ST_LISTEN   ? HOW_LISTENER :
+							HOW_UNKNOWN);
+	} else {
+		sock_ends(&e, sk, 1);
+		c = conn_get_or_add(sk, &e);
+	}
+	if (c && child) {
 		/*
 		 * inet_csk_clone_lock(): the peer is not filled in yet.  The record
 		 * waits for the next change, which follows at once.
 		 */
-		c = conn_begin(sk, HOW_UNKNOWN);
-		if (c) {
-			c->known |= CONN_CHILD;
-			c->since_ns = now;
-		}
+		c->known |= CONN_CHILD;
+		c->since_ns = now;
 		return 0;
-	} else {
-		sock_ends(&e, sk, 1);
-		c = conn_get_or_add(sk, &e);
 	}
 	if (!c)
 		return 0;
@@ -124,14 +139,14 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		listener_add(c, e.lport);
 	else if (old == ST_LISTEN)
 		listener_del(c, e.lport);
-	if (cfg.emit_segments && new == ST_ESTABLISHED && !(c->known & CONN_INDEXED))
-		conn_index(c, sk, &t);
+	if (cfg.emit_segments && new == ST_ESTABLISHED && !c->wire_key)
+		conn_index(c, &t, 0);
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
 		conn_used(c);
 	emit_state(c, &e, old, new, now, since);
 	if (new == ST_CLOSE && old != ST_LISTEN) {
 		leave_ghost(c, sk, old, &t);
-		conn_unindex(c, sk);
+		conn_unindex(c);
 	}
 	return 0;
 }
@@ -146,12 +161,8 @@ int BPF_PROG(state_change, struct sock *sk, int old, int new)
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(sock_gone, struct sock *sk)
 {
-	struct conn *c = conn_get(sk);
-	__u64 k = (__u64)sk;
-
-	if (!c)
-		return 0;
-	conn_unindex(c, sk);
-	bpf_map_delete_elem(&conns, &k);
+	conn_del(AS(struct sock, sk));
 	return 0;
 }
+
+#endif

@@ -1,10 +1,13 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What was open before the start.  Two iterators, run by user space after the
  * hooks are attached, so that no socket falls between: every process's
  * descriptors (who), and every TCP socket of a namespace (also those that no
  * descriptor leads to).  What a hook has learned meanwhile is never overwritten.
  */
+#ifndef TCPLENS_SEED_BPF_H
+#define TCPLENS_SEED_BPF_H
+
 #include "ghost.bpf.h"
 
 #define S_IFMT 00170000
@@ -20,10 +23,10 @@ static __always_inline struct conn *seed_sock(struct sock *sk)
 
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
-	if (!c || state == ST_CLOSE || state == ST_LISTEN || (c->known & CONN_INDEXED))
+	if (!c || state == ST_CLOSE || state == ST_LISTEN || c->wire_key)
 		return c;
 	tuple_of(&t, &e, c->who.netns);
-	conn_index(c, sk, &t);
+	conn_index(c, &t, 0);
 	return c;
 }
 
@@ -113,3 +116,5 @@ int seed_socks(struct bpf_iter__tcp *ctx)
 		seed_mini(sk, state);
 	return 0;
 }
+
+#endif
