@@ -12,7 +12,7 @@
 #include "decode.h"
 #include "errmsg.h"
 
-#define BUF_SIZE (1u << 20)
+#define BUF_SIZE (256u << 10) /* holds the longest record, and fits a cache */
 #define RECORD_LEN_MAX 65528 /* what a __u16 can say, in 8s */
 #define RECORD_MAX 65536
 
@@ -180,7 +180,7 @@ bool rec_reader__buffered(const struct rec_reader *r)
 int rec_reader__open(struct rec_reader *r, int fd, int stop_fd, char *err, size_t errlen)
 {
 	*r = (struct rec_reader){ .fd = fd, .stop_fd = stop_fd };
-	r->buf = aligned_alloc(4096, BUF_SIZE);
+	r->buf = aligned_alloc(64, BUF_SIZE);
 	r->wide = aligned_alloc(64, RECORD_MAX);
 	if (!r->buf || !r->wide)
 		return cannot_read(-ENOMEM, err, errlen);

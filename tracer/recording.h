@@ -17,7 +17,7 @@
 #define REC_MAGIC "\x89TCPL\r\n\x1a" /* 8 bytes; a transfer as text damages it */
 #define REC_ORDER 0x01020304u
 #define REC_VERSION 1
-#define REC_HEADER_MAX (1u << 20)
+#define REC_HEADER_MAX (64u << 10)
 /* Nothing was up for 36 years, and no clock is off by 146: so sums of times stay in 64 bits. */
 #define REC_MONO_MAX (1ULL << 60)
 #define REC_REAL_MAX (1LL << 62)

@@ -60,9 +60,9 @@ static int ring_digits(__u64 files)
 }
 
 /* As tcpdump names its files: -G makes the name a strftime format, -C puts a number behind it. */
-static char *file_name(const struct writer *w, __u64 mono_ns)
+static char *file_name(const struct writer *w)
 {
-	time_t sec = ((__s64)mono_ns + w->mono_to_real) / SECOND;
+	time_t sec = ((__s64)w->period_ns + w->mono_to_real) / SECOND;
 	int digits = ring_digits(w->o->files);
 	char base[4096], *name;
 	struct tm tm;
@@ -77,12 +77,12 @@ static char *file_name(const struct writer *w, __u64 mono_ns)
 }
 
 /* 0 or a negative errno; w->path tells which file it was about. */
-static int open_file(struct writer *w, __u64 mono_ns)
+static int open_file(struct writer *w)
 {
 	struct stat st;
 
 	free(w->path);
-	w->path = file_name(w, mono_ns);
+	w->path = file_name(w);
 	if (!w->path)
 		return -ENAMETOOLONG;
 	w->fd = strcmp(w->o->write, "-") ? open(w->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666) :
@@ -173,7 +173,7 @@ static int next_file(struct writer *w, __u64 mono_ns)
 {
 	int err = close_file(w, mono_ns);
 
-	return err ? err : open_file(w, mono_ns);
+	return err ? err : open_file(w);
 }
 
 /* -G: the periods follow each other without gaps, so that their names can be foretold. */
@@ -182,6 +182,7 @@ static int next_period(struct writer *w, __u64 mono_ns)
 	__u64 step = w->o->seconds * SECOND, begin;
 
 	begin = w->rotate_ns + (mono_ns - w->rotate_ns) / step * step;
+	w->period_ns = begin;
 	w->rotate_ns = begin + step;
 	w->periods++;
 	w->count = 0;
@@ -234,6 +235,7 @@ int writer__open(struct writer **out, const struct opts_file *o, const struct wr
 	w->mono_to_real = info->mono_to_real;
 	w->snap = o->snap;
 	w->fd = -1;
+	w->period_ns = info->start_mono_ns;
 	if (o->seconds)
 		w->rotate_ns = info->start_mono_ns + o->seconds * SECOND;
 	if (!strcmp(o->write, "-") && isatty(STDOUT_FILENO))
@@ -241,7 +243,7 @@ int writer__open(struct writer **out, const struct opts_file *o, const struct wr
 			      "a terminal can't show what -w - writes: pipe it into another program, or give a file's name");
 	ret = w->ops->open ? w->ops->open(w) : 0;
 	if (!ret)
-		ret = open_file(w, info->start_mono_ns);
+		ret = open_file(w);
 	if (!ret)
 		ret = push(w);
 	return ret ? fail(w, ret, err, errlen) : 0;

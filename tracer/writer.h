@@ -72,6 +72,7 @@ struct writer {
 	bool done;	    /* -W files are full: no record is wanted any more */
 	bool failed;
 	__u64 written;	    /* bytes in the current file */
+	__u64 period_ns;    /* when -G began the current file */
 	__u64 rotate_ns;    /* when -G is due; 0: never */
 	__u64 count;	    /* of the current file, by -C */
 	__u64 periods;	    /* ended by -G */
