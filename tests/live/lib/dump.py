@@ -99,7 +99,7 @@ def _records(data):
 
 def parse_pcap(data):
     """All TCP segments of a capture in memory, `scaled` being the window in bytes where it is known."""
-    segs, scale = [], {}
+    segs, scale, offered = [], {}, {}
     for t, frame in _records(data):
         s = _frame(frame)
         if not isinstance(s, Seg):
@@ -108,9 +108,11 @@ def parse_pcap(data):
         segs.append(s)
         me, peer = (s.src, s.sport, s.dst, s.dport), (s.dst, s.dport, s.src, s.sport)
         if "SYN" in s.flags:
-            if "ACK" not in s.flags and peer not in scale:
-                scale.pop(peer, None)
-            scale[me] = s.wscale
+            # A SYN alone changes nothing (it may be a stray one): its answer makes it count.
+            if "ACK" not in s.flags:
+                offered[me] = s.wscale
+            elif peer in offered:
+                scale[peer], scale[me] = offered[peer], s.wscale
             s.scaled = s.win
         elif me in scale and peer in scale:
             # The option counts only if both ends sent it (RFC 7323 2.2).

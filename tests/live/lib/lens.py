@@ -37,8 +37,12 @@ def _no_constant(name):
     raise AssertionError(f"{name} is not JSON")
 
 
-def parse_json_lines(out):
-    """stdout of --json: every line one object, the last one whole too."""
+def parse_json_lines(out, chosen=None):
+    """
+    stdout of --json: every line one object, the last one whole too.  `chosen`:
+    the names given to --fields; without `event` among them only the account of
+    losses, which no choice hides, says what it is.
+    """
     assert not out or out.endswith(b"\n"), f"the last line is cut: {out[-200:]!r}"
     records = []
     for line in out.split(b"\n")[:-1]:
@@ -47,7 +51,11 @@ def parse_json_lines(out):
                            parse_constant=_no_constant)
         except ValueError as e:
             raise AssertionError(f"not JSON: {line!r}: {e}") from None
-        assert isinstance(r, dict) and r.get("event") in EVENTS, f"not an event: {line!r}"
+        assert isinstance(r, dict), f"not an object: {line!r}"
+        if chosen and "event" not in r:
+            assert "event" not in chosen and set(r) <= chosen, f"not what was chosen: {line!r}"
+        else:
+            assert r.get("event") in EVENTS, f"not an event: {line!r}"
         records.append(r)
     return records
 
@@ -55,16 +63,16 @@ def parse_json_lines(out):
 class Result:
     """What a finished run said: rc, out, err; records, lost (by hook); summary."""
 
-    def __init__(self, rc, out, err, as_json):
+    def __init__(self, rc, out, err, as_json, chosen=None):
         self.rc, self.out, self.err = rc, out, err
         self.summary = parse_summary(err)
-        self.all = parse_json_lines(out) if as_json else []
-        self.records = [r for r in self.all if r["event"] != "lost"]
-        self.segments = [r for r in self.all if r["event"] == "segment"]
-        self.states = [r for r in self.all if r["event"] == "state"]
+        self.all = parse_json_lines(out, chosen) if as_json else []
+        self.records = [r for r in self.all if r.get("event") != "lost"]
+        self.segments = [r for r in self.all if r.get("event") == "segment"]
+        self.states = [r for r in self.all if r.get("event") == "state"]
         self.lost = {}
         for r in self.all:
-            if r["event"] == "lost":
+            if r.get("event") == "lost":
                 assert r["hook"] in HOOKS, r
                 self.lost[r["hook"]] = self.lost.get(r["hook"], 0) + r["count"]
 
@@ -122,13 +130,18 @@ class Tcplens(Proc):
             rc = self.wait()
             raise AssertionError(f"{self}: ready-fd said {said!r}, exit {rc}; {self.said()}")
 
+    def chosen(self):
+        """The names that --fields was given, if it replaces the usual ones."""
+        if "--fields" not in self.argv:
+            return None
+        names = self.argv[self.argv.index("--fields") + 1]
+        return None if names.startswith("+") else set(names.split(","))
+
     def finish(self, rc=0, timeout=None):
         """Waits for its end, checks exit status and accounting; the Result."""
         got = self.wait(timeout)
-        res = Result(got, self.out, self.err, self.as_json)
+        res = Result(got, self.out, self.err, self.as_json, self.chosen())
         assert got == rc, f"{self}: exit {got}, not {rc}; {self.said()}"
-        if "-q" in self.argv:
-            return res
         assert res.summary, f"{self}: no 'N records, M lost' in the last stderr line; {self.said()}"
         if self.as_json:
             assert res.summary[0] == len(res.records), \
