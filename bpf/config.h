@@ -80,6 +80,7 @@ struct config {
 	__u8 direct;	    /* bpf_rdonly_cast is there: loads instead of probe reads */
 	__u8 in_by_tuple;   /* received segments come without their socket (tracepoint backend) */
 	__u8 out_all;	    /* net_dev_queue reports full sockets too (tracepoint backend) */
+	__u8 accept_by_cred;	    /* who accepted is found out from the file's credentials (tracepoint backend) */
 	__u8 emit_segments;
 	__u8 emit_states;
 	__u8 raw;	    /* segments carry their packet's bytes: struct ev_raw */

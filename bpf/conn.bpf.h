@@ -12,6 +12,7 @@
 #define TCPLENS_CONN_BPF_H
 
 #include "emit.bpf.h"
+#include "listener.bpf.h"
 #include "owner.bpf.h"
 #include "store.bpf.h"
 
@@ -31,63 +32,21 @@ static __always_inline void conn_set_wscale(struct conn *c, struct sock *sk)
 	c->known |= CONN_WSCALE;
 }
 
-/* The process that listens on this port, if all of its listeners are one process's. */
-static __always_inline void who_from_port(struct ev_who *w, __u32 netns, __u16 port)
-{
-	struct port_key k = { netns, port };
-	struct port_owner *l = bpf_map_lookup_elem(&listeners, &k);
-	__u64 id = w->conn;
-
-	if (!l || l->mixed)
-		return;
-	*w = l->who;
-	w->conn = id;
-	w->how = HOW_LISTENER;
-}
-
-/* A socket listens on this port for the owner of `c`. */
-static __always_inline void listener_add(struct conn *c, __u16 port)
-{
-	struct port_key k = { c->who.netns, port };
-	struct port_owner *l = bpf_map_lookup_elem(&listeners, &k), new = { .count = 1 };
-
-	if (l) {
-		if (l->who.pid != c->who.pid)
-			l->mixed = 1;
-		l->count++;
-		return;
-	}
-	new.who = c->who;
-	bpf_map_update_elem(&listeners, &k, &new, BPF_ANY);
-}
-
-static __always_inline void listener_del(struct conn *c, __u16 port)
-{
-	struct port_key k = { c->who.netns, port };
-	struct port_owner *l = bpf_map_lookup_elem(&listeners, &k);
-
-	if (!l)
-		return;
-	if (l->count <= 1)
-		bpf_map_delete_elem(&listeners, &k);
-	else
-		l->count--;
-}
-
 /*
- * `who` may be read on another CPU while it is written: the writer makes gen
- * odd meanwhile and the reader, if it was disturbed, rather says unknown.
+ * `who` may be read on another CPU while it is written, or written there too
+ * (two processes use the socket at once).  Writers count themselves in and out:
+ * a reader that met one rather says unknown, a writer that met one writes again.
  */
 static __always_inline void who_write_begin(struct conn *c)
 {
-	c->gen++;
+	__sync_fetch_and_add(&c->writes_begun, 1);
 	barrier();
 }
 
 static __always_inline void who_write_end(struct conn *c)
 {
 	barrier();
-	c->gen++;
+	__sync_fetch_and_add(&c->writes_done, 1);
 	c->verdict = VERDICT_NONE;
 }
 
@@ -105,6 +64,7 @@ static __always_inline void conn_init(struct conn *c, struct sock *sk)
 	c->since_ns = 0;
 	c->iss = c->irs = 0;
 	c->comm_gen = 0;
+	c->cred = 0;
 	c->known = 0;
 	c->state = 0;
 	c->snd_wscale = c->rcv_wscale = 0;
@@ -148,7 +108,7 @@ static __always_inline struct conn *conn_get_or_add(struct sock *sk, const struc
 		return c;
 	c = conn_add(sk);
 	if (c && c->who.how == HOW_UNKNOWN && !RD(sk, sk_socket))
-		who_from_port(&c->who, c->who.netns, e->lport);
+		who_from_listener(&c->who, c->who.netns, e->laddr, e->lport);
 	return c;
 }
 
@@ -249,12 +209,12 @@ static __always_inline void conn_del(struct sock *sk)
 
 static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 {
-	__u16 gen = *(volatile __u16 *)&c->gen;
+	__u32 done = *(volatile __u32 *)&c->writes_done;
 
 	barrier();
 	*dst = c->who;
 	barrier();
-	if ((gen & 1) || *(volatile __u16 *)&c->gen != gen) {
+	if (*(volatile __u32 *)&c->writes_begun != done) {
 		__u64 conn = dst->conn;
 		__u32 netns = dst->netns;
 
@@ -264,17 +224,39 @@ static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 	}
 }
 
-/* The task of this system call owns the connection from now on. */
-static __noinline int conn_set_owner(struct conn *c, __u8 how)
+/* The task owns the connection from now on. */
+static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
+{
+	for (int i = 0; i < 3; i++) {
+		__u32 turn = *(volatile __u32 *)&c->writes_begun + 1;
+
+		who_write_begin(c);
+		who_from_task(&c->who, t, &c->known);
+		c->who.how = how;
+		c->comm_gen = rename_gen;
+		c->cred = task_cred(t);
+		who_write_end(c);
+		if (*(volatile __u32 *)&c->writes_begun == turn &&
+		    *(volatile __u32 *)&c->writes_done == turn)
+			break;
+	}
+	return 0;
+}
+
+/* The task of this system call owns it. */
+static __always_inline void conn_set_owner(struct conn *c, __u8 how)
 {
 	struct task_struct *t = (void *)bpf_get_current_task();
 
-	who_write_begin(c);
-	who_from_task(&c->who, t, &c->known);
-	c->who.how = how;
-	c->comm_gen = rename_gen;
-	who_write_end(c);
-	return 0;
+	cred_learn(t);
+	conn_set_task(c, t, how);
+}
+
+/* Nothing about the owner has changed since `who` was filled in from this task's process. */
+static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, __u64 pid_tgid)
+{
+	return c->who.pid == pid_tgid >> 32 && c->comm_gen == rename_gen &&
+	       c->cred == task_cred(t);
 }
 
 /*
@@ -286,32 +268,55 @@ static __noinline int conn_set_owner(struct conn *c, __u8 how)
  */
 static __always_inline void conn_used(struct conn *c)
 {
+	struct task_struct *t = (void *)bpf_get_current_task();
 	__u64 pt = bpf_get_current_pid_tgid();
-	struct task_struct *t;
-	__u8 how = HOW_IO;
+	__u8 how = c->who.how;
 
-	if (c->who.pid == pt >> 32 && c->who.tid == (__u32)pt && c->comm_gen == rename_gen &&
-	    (c->who.how == HOW_CONNECT || c->who.how == HOW_ACCEPT || c->who.how == HOW_IO))
+	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, t, pt)) {
+		/* Another thread: the rest is the process's. */
+		if (c->who.tid != (__u32)pt)
+			c->who.tid = pt;
 		return;
-	t = (void *)bpf_get_current_task();
+	}
 	/* The kernel works on its own sockets, and on others' in their owner's name. */
-	if (c->who.how == HOW_KERNEL || task_is_kernel(t))
+	if (how == HOW_KERNEL || task_is_kernel(t))
 		return;
-	if (c->who.pid == pt >> 32 && (c->who.how == HOW_CONNECT || c->who.how == HOW_ACCEPT))
-		how = c->who.how;
+	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
+		how = HOW_IO;
 	conn_set_owner(c, how);
+}
+
+/*
+ * A connection that counts as its listener's may have been accepted meanwhile,
+ * unseen where accept() has no hook: then there is a file, made by accept().
+ */
+static __always_inline void conn_find_accept(struct conn *c, struct sock *sk)
+{
+	struct task_struct *t;
+
+	if (!cfg.accept_by_cred || c->who.how != HOW_LISTENER || c->state == ST_LISTEN)
+		return;
+	t = accepting_task(sk);
+	if (t)
+		conn_set_task(c, t, HOW_ACCEPT);
 }
 
 /* The cached answer of the per-connection filters. */
 static __always_inline int conn_passes(struct conn *c, const struct ev_ends *e)
 {
+	__u32 turn = *(volatile __u32 *)&c->writes_begun;
 	__u8 v = c->verdict;
 
 	if (!cfg.filter.used)
 		return 1;
 	if (v == VERDICT_NONE) {
 		v = ends_match(e, &c->who, c->known) ? VERDICT_PASS : VERDICT_REJECT;
-		if (e->lport) /* before connect() picks a port the ends are not final */
+		/*
+		 * Before connect() picks a port the ends are not final, of a listener
+		 * they change with each packet, and the owner may just have changed.
+		 */
+		if (e->lport && c->state != ST_LISTEN &&
+		    *(volatile __u32 *)&c->writes_begun == turn)
 			c->verdict = v;
 	}
 	return v == VERDICT_PASS;

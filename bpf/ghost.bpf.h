@@ -25,7 +25,7 @@ __attribute__((unused)) static __noinline struct conn *ghost_embryo(struct tuple
 		if (g->who.how != HOW_KERNEL && g->who.pid)
 			g->who.how = HOW_LISTENER;
 	} else {
-		who_from_port(&g->who, t->netns, t->lport);
+		who_from_listener(&g->who, t->netns, t->laddr, t->lport);
 	}
 	g->who.conn = conn_new_id();
 	g->since_ns = bpf_ktime_get_ns();
@@ -48,7 +48,7 @@ static __always_inline void adopt_embryo(struct conn *c, const struct tuple *t)
 		c->known |= g->known & (CONN_ISS | CONN_IRS | CONN_CG_ALLOW | CONN_CG_DENY);
 		bpf_map_delete_elem(&ghosts, t);
 	} else if (c->who.how == HOW_UNKNOWN) {
-		who_from_port(&c->who, t->netns, t->lport);
+		who_from_listener(&c->who, t->netns, t->laddr, t->lport);
 	}
 }
 

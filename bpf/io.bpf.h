@@ -122,6 +122,22 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 	return on_accept(ret);
 }
 
+/* Processes get their credentials at fork and exec (where accept() itself is not seen). */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(cred_forked, struct task_struct *parent, struct task_struct *child)
+{
+	cred_learn(child);
+	return 0;
+}
+
+/* After commit_creds() (begin_new_exec()). */
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(cred_exec, struct task_struct *t)
+{
+	cred_learn(t);
+	return 0;
+}
+
 /* A name changed: exec, or prctl(PR_SET_NAME). */
 SEC("?tp_btf/task_rename")
 int BPF_PROG(renamed, struct task_struct *t)

@@ -51,13 +51,15 @@ struct conn {
 	__u32 irs;	/* the peer's */
 	__u32 comm_gen; /* rename_gen when comm was read */
 	__u32 num;	/* its place in `conns` */
-	__u16 gen;	/* odd while `who` is being written */
+	__u64 cred;	/* of the owner when `who` was filled in: tells whether uid still holds */
+	__u32 writes_begun; /* of `who`, by any CPU */
+	__u32 writes_done;
 	__u8 known;	/* CONN_* */
 	__u8 verdict;	/* enum conn_verdict: the filters' answer, kept until the owner changes */
 	__u8 state;	/* of a ghost: kernel's TCP_* number, 0: closed; of a listener: LISTEN */
 	__u8 snd_wscale;
 	__u8 rcv_wscale;
-	__u8 pad;
+	__u8 pad[3];
 };
 
 struct hook_stats {
@@ -65,16 +67,20 @@ struct hook_stats {
 	__u64 lost;    /* could not be stored */
 };
 
+/* Where is listened: an address of this machine, or any (0.0.0.0 as ::ffff:0.0.0.0, ::). */
 struct port_key {
+	__u8 addr[16];
 	__u32 netns;
 	__u32 port;
 };
 
-/* All listeners of one port: the owner, if they have the same. */
+/* All listeners of one address and port: the owner, if they have the same. */
 struct port_owner {
-	struct ev_who who;
+	struct conn c; /* who, and whether --cgroup lets it pass; state LISTEN */
 	__u32 count;
-	__u32 mixed; /* several processes listen: which one a SYN is for is not known here */
+	__u8 mixed;  /* several processes, or for one device only: whom a SYN is for is not known here */
+	__u8 v6only; /* of ::, not for IPv4 */
+	__u8 pad[2];
 };
 
 /* The last packet that a device-level hook saw on this CPU. */
@@ -189,6 +195,15 @@ struct parked_map {
 };
 extern struct parked_map parked SEC(".maps");
 
+/* skb -> its sequence numbers: for a listener, not of a connection, and reported (tracepoint backend). */
+struct strays_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+};
+extern struct strays_map strays SEC(".maps");
+
 struct listeners_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -196,6 +211,18 @@ struct listeners_map {
 	__type(value, struct port_owner);
 };
 extern struct listeners_map listeners SEC(".maps");
+
+/*
+ * Credentials -> a task that has them (tracepoint backend).  They are made anew
+ * at fork, exec and setuid, so no two processes share them.
+ */
+struct creds_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+};
+extern struct creds_map creds SEC(".maps");
 
 /* Thread groups that -- COMMAND started. */
 struct tree_map {

@@ -44,4 +44,56 @@ static __always_inline int task_is_kernel(struct task_struct *t)
 	return !!(RD(AS(struct task_struct, t), flags) & PF_KTHREAD);
 }
 
+static __always_inline __u64 task_cred(struct task_struct *t)
+{
+	return (__u64)RD(AS(struct task_struct, t), cred);
+}
+
+/* The task can be found by its credentials from now on. */
+static __always_inline void cred_learn(struct task_struct *t)
+{
+	struct task_struct *leader;
+	__u64 cred, *old;
+
+	if (!cfg.accept_by_cred)
+		return;
+	cred = task_cred(t);
+	/* Threads share their leader's, and may end before it. */
+	leader = RD(AS(struct task_struct, t), group_leader);
+	if (task_cred(leader) == cred)
+		t = leader;
+	old = bpf_map_lookup_elem(&creds, &cred);
+	if (!old || *old != (__u64)t)
+		bpf_map_update_elem(&creds, &cred, &t, BPF_ANY);
+}
+
+/*
+ * Who called accept() for this socket, or NULL: it has not happened, or is not
+ * known.  accept() alone makes the file of such a socket (do_accept(),
+ * sock_alloc_file()), and the file keeps the credentials of its maker
+ * (alloc_empty_file()).  The task is looked at again: should it have gone and
+ * its memory be another's, the credentials differ.
+ */
+static __always_inline struct task_struct *accepting_task(struct sock *sk)
+{
+	struct socket *sock = RD(sk, sk_socket);
+	struct task_struct *t;
+	struct file *file;
+	__u64 cred, *v;
+
+	if (!sock)
+		return 0;
+	file = RD(AS(struct socket, sock), file);
+	if (!file)
+		return 0;
+	cred = (__u64)RD(AS(struct file, file), f_cred);
+	v = bpf_map_lookup_elem(&creds, &cred);
+	if (!v)
+		return 0;
+	t = (struct task_struct *)*v;
+	if (task_cred(t) != cred || task_is_kernel(t))
+		return 0;
+	return t;
+}
+
 #endif

@@ -73,7 +73,7 @@ int seed_files(struct bpf_iter__task_file *ctx)
 
 		sock_ends(&e, sk, 1);
 		c->state = ST_LISTEN;
-		listener_add(c, e.lport);
+		listener_add(sk, &e, c);
 	}
 	return 0;
 }
@@ -96,8 +96,19 @@ static __always_inline void seed_mini(struct sock *sk, __u8 state)
 	g.who.netns = t.netns;
 	g.who.conn = conn_new_id();
 	g.state = state;
-	who_from_port(&g.who, t.netns, t.lport);
+	who_from_listener(&g.who, t.netns, t.laddr, t.lport);
 	bpf_map_update_elem(&ghosts, &t, &g, BPF_ANY);
+}
+
+/* Every process, to be found by its credentials. */
+SEC("?iter/task")
+int seed_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (t)
+		cred_learn(t);
+	return 0;
 }
 
 SEC("?iter/tcp")

@@ -82,8 +82,13 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 	__u8 state = RD(sk, __sk_common.skc_state);
 	struct ev_segment *s;
 
-	if (!segment_wanted(word, dir, state) || (c && !conn_passes(c, e)))
+	if (!segment_wanted(word, dir, state))
 		return 0;
+	if (c) {
+		conn_find_accept(c, sk);
+		if (!conn_passes(c, e))
+			return 0;
+	}
 	if (!c && !ends_match(e, &(struct ev_who){ .netns = sock_netns(sk) }, 0))
 		return 0;
 	if (!expr_pass(p))
@@ -147,9 +152,9 @@ static __always_inline int bare_passes(struct conn *g, const struct ev_ends *e, 
 }
 
 static __always_inline int segment_bare(struct packet *p, struct conn *g, const struct ev_ends *e,
-					__u32 netns, __u16 word, __u8 dir, enum ev_hook hook)
+					__u32 netns, __u16 word, __u8 dir, __u8 state,
+					enum ev_hook hook)
 {
-	__u8 state = g ? g->state : 0;
 	struct ev_segment *s;
 
 	if (!segment_wanted(word, dir, state) || !bare_passes(g, e, netns) || !expr_pass(p))
@@ -160,6 +165,12 @@ static __always_inline int segment_bare(struct packet *p, struct conn *g, const 
 	segment_bare_fill(s, p, g, e, netns, word, dir, state);
 	emit_submit(s, hook);
 	return 0;
+}
+
+/* What a segment of no full socket finds: the request, TIME-WAIT, the listener, or nothing (0). */
+static __always_inline __u8 bare_state(const struct conn *g)
+{
+	return g ? g->state : 0;
 }
 
 static __always_inline struct net *skb_net(struct sk_buff *skb)

@@ -20,6 +20,11 @@
 #include "ghost.bpf.h"
 #include "segment.bpf.h"
 
+static __always_inline int is_first_syn(__u16 word)
+{
+	return (word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN;
+}
+
 /* TCP has found the socket; skb->data is the TCP header, the IP header is still in front. */
 static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 {
@@ -40,13 +45,13 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 	if (RD(sk, __sk_common.skc_state) == ST_LISTEN) {
 		packet_ends(&e, &p, 1);
 		tuple_of(&t, &e, sock_netns(sk));
-		if ((word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN) {
+		if (is_first_syn(word)) {
 			bpf_map_delete_elem(&ghosts, &t);
 			g = ghost_embryo(&t, sk);
 		} else {
 			g = conn_get(sk);
 		}
-		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
 	}
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
@@ -107,7 +112,7 @@ static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, s
 		g = ghost_embryo(&t, AS(struct sock, lsk));
 	else
 		g = bpf_map_lookup_elem(&ghosts, &t);
-	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
 }
 
 SEC("?fentry/tcp_timewait_state_process")
@@ -153,22 +158,46 @@ static __always_inline int park(struct packet *p, const struct ev_ends *e, struc
 	return 0;
 }
 
-static __always_inline int is_first_syn(__u16 word)
+#define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
+
+static __always_inline __u64 seq_and_ack(void *th)
 {
-	return (word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN;
+	struct tcphdr *h = AS(struct tcphdr, th);
+
+	return (__u64)RD(h, seq) << 32 | RD(h, ack_seq);
 }
 
-#define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
+/* Of no connection.  A SYN begins one, with the listener's process if only one listens there. */
+static __always_inline int on_unconnected(struct packet *p, struct net_device *dev,
+					  const struct ev_ends *e, struct tuple *t, struct conn *g,
+					  __u16 word)
+{
+	struct port_owner *l = listener_reached(dev, e, t->netns);
+
+	if (!is_first_syn(word)) {
+		__u64 skb = (__u64)p->skb, mark = seq_and_ack(p->th);
+
+		if (!l)
+			return 0;
+		bpf_map_update_elem(&strays, &skb, &mark, BPF_ANY);
+		return segment_bare(p, l->mixed ? 0 : &l->c, e, t->netns, word, DIR_IN, ST_LISTEN,
+				    HOOK_SEG_IN);
+	}
+	/* TIME-WAIT may refuse it. */
+	if (!l || l->mixed || (g && g->state == ST_TIME_WAIT))
+		return park(p, e, t, word);
+	bpf_map_delete_elem(&ghosts, t);
+	g = ghost_embryo(t, 0);
+	return segment_bare(p, g, e, t->netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
+}
 
 static __always_inline int on_receive(struct sk_buff *skb)
 {
 	struct packet p = { .trusted = skb };
 	struct net_device *dev;
-	struct ev_ends e;
-	struct tuple t;
-	struct conn *g;
-	struct ev_ends own;
+	struct ev_ends e, own;
 	struct conn *c;
+	struct tuple t;
 	__u16 word;
 	int found;
 
@@ -189,12 +218,10 @@ static __always_inline int on_receive(struct sk_buff *skb)
 	if (c)
 		return segment_full(&p, AS(struct sock, (void *)c->sk), c, &own, word, DIR_IN,
 				    HOOK_SEG_IN);
-	g = bpf_map_lookup_elem(&ghosts, &t);
-	if (g && (g->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
-		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
-	if (is_first_syn(word))
-		return park(&p, &e, &t, word);
-	return 0;
+	c = bpf_map_lookup_elem(&ghosts, &t);
+	if (c && (c->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
+		return segment_bare(&p, c, &e, t.netns, word, DIR_IN, c->state, HOOK_SEG_IN);
+	return on_unconnected(&p, dev, &e, &t, c, word);
 }
 
 SEC("?tp_btf/netif_receive_skb")
@@ -226,7 +253,30 @@ int BPF_PROG(in_name, struct sk_buff *skb)
 	return 0;
 }
 
-/* Dropped: no socket.  Where packets come without sockets, what was reported already is not again. */
+/*
+ * Where packets come without their socket: has on_receive() reported this one,
+ * whose end is met now?  The same tables are asked again.
+ */
+static __always_inline int reported(struct packet *p, const struct tuple *t, struct conn *g,
+				    __u16 word)
+{
+	__u64 skb = (__u64)p->skb, *mark;
+	struct ev_ends own;
+
+	if (!cfg.in_by_tuple)
+		return 0;
+	if (conn_by_tuple(t, &own))
+		return 1;
+	if (is_first_syn(word))
+		return g && g->state == ST_NEW_SYN_RECV;
+	if (g)
+		return 1;
+	/* TCP has taken skb->dev away (tcp_v4_rcv()), so the listener can't be looked for again. */
+	mark = bpf_map_lookup_elem(&strays, &skb);
+	return mark && *mark == seq_and_ack(p->th);
+}
+
+/* Dropped: no socket. */
 static __always_inline int on_no_socket(struct sk_buff *skb)
 {
 	struct packet p = {};
@@ -242,33 +292,30 @@ static __always_inline int on_no_socket(struct sk_buff *skb)
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, net_inum(skb_net(skb)));
 	g = bpf_map_lookup_elem(&ghosts, &t);
-	if (cfg.in_by_tuple) {
-		struct ev_ends own;
-
-		if (conn_by_tuple(&t, &own))
-			return 0;
-		if (g && !is_first_syn(word))
-			return 0;
+	if (reported(&p, &t, g, word))
+		return 0;
+	if (is_first_syn(word)) {
 		/* The reset has left already, and taken the parked SYN along; or there was none. */
-		if (is_first_syn(word) && bpf_map_delete_elem(&parked, &t))
+		if (cfg.in_by_tuple && bpf_map_delete_elem(&parked, &t))
 			return 0;
-	}
-	/* A new connection attempt is not the former connection's. */
-	if (is_first_syn(word))
+		/* A new connection attempt is not the former connection's. */
 		g = 0;
-	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, HOOK_SEG_IN);
+	}
+	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
 }
 
 /*
- * A listener answers what is not for it with a reset: seen here, since the
- * segment is in no table.  (Resets for a connection's own socket, or for none,
- * answer segments that were reported already.)
+ * A listener answers what is not for it with a reset: seen here where the
+ * listener could not be told from the packet.  (Resets for a connection's own
+ * socket, or for none, answer segments that were reported already.)
  */
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
 {
 	struct packet p = {};
 	struct ev_ends e;
+	struct tuple t;
+	__u16 word;
 
 	if (!sk || !skb)
 		return 0;
@@ -278,9 +325,12 @@ int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
 		return 0;
 	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0)
 		return 0;
+	word = tcp_word(p.th);
 	packet_ends(&e, &p, 1);
-	return segment_bare(&p, conn_get(sk), &e, sock_netns(sk), tcp_word(p.th), DIR_IN,
-			    HOOK_SEG_IN);
+	tuple_of(&t, &e, sock_netns(sk));
+	if (reported(&p, &t, bpf_map_lookup_elem(&ghosts, &t), word))
+		return 0;
+	return segment_bare(&p, conn_get(sk), &e, t.netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
 }
 
 /* 5.17 (c504e5c2f964): kfree_skb tells the reason; the numbers differ, the names do not. */

@@ -100,7 +100,7 @@ static __always_inline void unpark(struct tuple *t, struct conn *g)
 			if (g && g->state == ST_NEW_SYN_RECV)
 				s->state = ST_LISTEN;
 			if (g) {
-				s->who = g->who;
+				who_copy(&s->who, g);
 				segment_bases(s, g);
 			}
 			emit_submit(s, HOOK_SEG_IN);
@@ -143,7 +143,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 		}
 	}
 	unpark(&t, g);
-	return segment_bare(p, g, &e, netns, word, DIR_OUT, HOOK_SEG_OUT);
+	return segment_bare(p, g, &e, netns, word, DIR_OUT, bare_state(g), HOOK_SEG_OUT);
 }
 
 static __always_inline int out_full(struct packet *p, struct sock *sk)

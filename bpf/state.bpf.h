@@ -43,7 +43,7 @@ static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 ol
 	g.known &= ~CONN_NAT;
 	g.sk = 0;
 	g.wire_key = 0;
-	g.gen = 0;
+	g.writes_begun = g.writes_done = 0;
 	g.verdict = VERDICT_NONE;
 	/*
 	 * tcp_time_wait() closes the socket once both FINs are through; a reset or
@@ -136,13 +136,14 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	}
 	c->state = new == ST_LISTEN ? ST_LISTEN : 0;
 	if (new == ST_LISTEN)
-		listener_add(c, e.lport);
+		listener_add(sk, &e, c);
 	else if (old == ST_LISTEN)
-		listener_del(c, e.lport);
+		listener_del(&e, c->who.netns);
 	if (cfg.emit_segments && new == ST_ESTABLISHED && !c->wire_key)
 		conn_index(c, &t, 0);
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
 		conn_used(c);
+	conn_find_accept(c, sk);
 	emit_state(c, &e, old, new, now, since);
 	if (new == ST_CLOSE && old != ST_LISTEN) {
 		leave_ghost(c, sk, old, &t);

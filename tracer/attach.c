@@ -250,15 +250,19 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
 	cfg->out_all = (b == BACKEND_TRACEPOINT || (o->need & NEED_DEVICE)) &&
 		       (o->need & NEED_SEGMENTS);
+	cfg->accept_by_cred = b == BACKEND_TRACEPOINT;
 	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
 	cfg->emit_states = !!(o->need & NEED_STATES);
 	cfg->outlier_ns = o->outlier_ns;
 	configure_raw(skel, cfg, o, w);
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
+	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
 	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
 	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
 	store__configure(skel, o->conns_max);
+	if (!cfg->accept_by_cred)
+		bpf_map__set_max_entries(skel->maps.creds, 1);
 	if (!(o->need & NEED_CHILDREN))
 		bpf_map__set_max_entries(skel->maps.tree, 1);
 }

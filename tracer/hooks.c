@@ -90,7 +90,7 @@ const struct hook hooks[] = {
 			[BACKEND_TRACEPOINT] = {
 				TP("in_dev", "netif_receive_skb"),
 				TP("in_refused", "tcp_send_reset",
-				   .without = "segments other than SYNs that a listener refuses"),
+				   .without = "what a listener refuses that cannot be told from the packet"),
 				IN_DROPPED(NO_DROP_TP),
 			},
 		},
@@ -98,7 +98,8 @@ const struct hook hooks[] = {
 			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
 			[BACKEND_KPROBE] = "a final ACK that a full accept queue refuses",
 			[BACKEND_TRACEPOINT] =
-				"a SYN that a full listen queue drops, a reset that a listener ignores, "
+				"what a listener drops without an answer, if several processes listen "
+				"there or its address is not one of the device's first 16, "
 				"segments received behind IPsec, or through a macvlan or VLAN device whose "
 				"parent is in another namespace",
 		},
@@ -151,10 +152,15 @@ const struct hook hooks[] = {
 				      .without = "", .instead_of = "accept4_fexit"),
 			},
 			[BACKEND_KPROBE] = { KRETPROBE("accept_kretprobe", "inet_csk_accept") },
+			[BACKEND_TRACEPOINT] = {
+				TP("cred_forked", "sched_process_fork"),
+				TP("cred_exec", "sched_process_exec"),
+			},
 		},
 		.blind = {
-			[BACKEND_TRACEPOINT] = "accept() itself: until its first send, receive or close an "
-					       "accepted connection counts as its listener's",
+			[BACKEND_TRACEPOINT] = "accept() by a process that has changed its user since: until "
+					       "its first send, receive or close the connection counts as its "
+					       "listener's",
 		},
 	},
 	{

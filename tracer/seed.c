@@ -117,7 +117,11 @@ out:
 
 int seed__run(struct tcplens_bpf *skel)
 {
-	int err = iter_run(skel->progs.seed_files);
+	int err = 0;
 
+	if (bpf_program__autoload(skel->progs.seed_tasks))
+		err = iter_run(skel->progs.seed_tasks);
+	if (!err)
+		err = iter_run(skel->progs.seed_files);
 	return err ? err : seed_all_netns(skel->progs.seed_socks);
 }

@@ -14,9 +14,13 @@ struct cgroup_subsys_state;
 struct cred;
 struct css_set;
 struct file;
+struct in_device;
+struct in_ifaddr;
+struct inet6_dev;
 struct inet_timewait_sock;
 struct inode;
 struct kernfs_node;
+struct list_head;
 struct net;
 struct net_device;
 struct seq_file;
@@ -83,6 +87,16 @@ struct bpf_iter_meta {
 	u64 seq_num;
 };
 _Static_assert(sizeof(struct bpf_iter_meta) == 24, "bpf_iter_meta");
+
+struct bpf_iter__task {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
+};
+_Static_assert(sizeof(struct bpf_iter__task) == 16, "bpf_iter__task");
 
 struct bpf_iter__task_file {
 	union {
@@ -268,10 +282,37 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
-	int ifindex;
-	long long unsigned int priv_flags;
 	char name[16];
+	unsigned int flags;
+	long long unsigned int priv_flags;
+	int ifindex;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
 	possible_net_t nd_net;
+};
+
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+_Static_assert(sizeof(struct list_head) == 16, "list_head");
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+};
+
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+};
+
+struct inet6_dev {
+	struct list_head addr_list;
+};
+
+struct inet6_ifaddr {
+	struct in6_addr addr;
+	struct list_head if_list;
 };
 
 enum skb_drop_reason {
@@ -297,6 +338,8 @@ struct sock_common {
 	};
 	short unsigned int skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only: 1;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -401,6 +444,7 @@ struct cgroup {
 
 struct file {
 	struct inode *f_inode;
+	const struct cred *f_cred;
 	void *private_data;
 };
 
@@ -411,6 +455,7 @@ struct inode {
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
