@@ -131,6 +131,31 @@ def read_until(fd, pid, limit):
     return verdict, text
 
 
+_hidden = None
+RETRIES = 3
+
+
+def hides_processes():
+    """
+    Does this kernel run no tracing program while process 1 is on the CPU (src/hidden.c)?  What an
+    interrupt of it handles is then seen by no tracer and counted by nobody: a test that lost to
+    that is no failure of tcplens.  Asked once, at the first failure.
+    """
+    global _hidden
+    if _hidden is None:
+        prog = os.path.join(os.environ.get("TCPLENS_LIVE_BIN") or
+                            os.path.join(HERE, "..", "..", "build", "live"), "hidden")
+        try:
+            r = subprocess.run([prog, "1", "5"], stdout=subprocess.PIPE, timeout=30)
+            _hidden = r.stdout == b"hidden\n"
+        except (OSError, subprocess.SubprocessError):
+            _hidden = False
+        if _hidden:
+            print("note: this kernel runs no tracing program while process 1 is on the CPU: a test that "
+                  f"fails is tried up to {RETRIES} times", flush=True)
+    return _hidden
+
+
 current = None
 
 
@@ -207,9 +232,14 @@ def main():
     try:
         for test in tests * opt.repeat:
             verdict, text, took = run_one(test, opt.timeout)
+            tries = 1
+            while verdict == "FAIL" and tries < RETRIES and hides_processes():
+                verdict, text, took = run_one(test, opt.timeout)
+                tries += 1
             count[verdict] += 1
             why = f": {text}" if verdict == "skip" else ""
-            print(f"{verdict:4} {test.id()} ({took:.1f} s){why}", flush=True)
+            again = f" (try {tries})" if tries > 1 else ""
+            print(f"{verdict:4} {test.id()} ({took:.1f} s){again}{why}", flush=True)
             if verdict == "FAIL":
                 details.append(f"---- {test.id()}\n{text}")
                 if opt.failfast:
