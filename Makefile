@@ -36,8 +36,18 @@ CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra
 OWN_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) -Ibpf -Itracer -I$(B) -pthread
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libbpf libelf zlib 2>/dev/null)
-LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) -pthread
-STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) -pthread
+LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) $(PCAP_LIBS) -pthread
+STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_STATIC_LIBS) -pthread
+
+# Without libpcap (WITH_PCAP=) there are no filter expressions.
+WITH_PCAP ?= $(shell $(PKG_CONFIG) --exists libpcap && echo 1)
+ifneq ($(WITH_PCAP),)
+OWN_CFLAGS += -DWITH_PCAP
+PCAP_LIBS := $(shell $(PKG_CONFIG) --libs libpcap)
+# Names in expressions (`host example.org`) are looked up as /etc/nsswitch.conf says only where
+# the C library is the same: the linker has a warning for each such function.
+PCAP_STATIC_LIBS := $(PCAP_LIBS) -Wl,--no-warnings
+endif
 
 BPF_ARCH = $(patsubst x86_64,x86,$(ARCH))
 BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARN) -Wno-unused-parameter \
@@ -59,7 +69,7 @@ STATIC_OBJ = $(SRC:tracer/%.c=$(B)/obj-static/%.o)
 
 # These need libbpf or the skeleton, or call what does.  All others are pure: the
 # unit tests link with them, compiled with sanitizers.
-BPF_USERS = attach cmd_doctor cmd_view hooks main privs seed session session_file session_live source_live store
+BPF_USERS = attach cmd_doctor cmd_view expr_elf hooks main privs seed session session_file session_live source_live store
 PURE = $(filter-out $(BPF_USERS:%=tracer/%.c),$(SRC))
 
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
@@ -166,7 +176,7 @@ $(B)/unit/pure.a: $(UNIT_LIB)
 
 $(UNIT_BIN): $(B)/unit/%: $(B)/unit/tests/%.o $(B)/unit/pure.a
 	$(say) LINK $@
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -pthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(PCAP_LIBS) -pthread
 
 unit-programs: $(UNIT_BIN)
 

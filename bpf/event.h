@@ -23,6 +23,9 @@ enum ev_type {
 	EV_TYPE_MAX,
 };
 
+/* In a set of record types (1 << type): segments have their packet (struct ev_raw). */
+#define EVENTS_PACKETS (1U << 31)
+
 /* The hook a record comes from: what losses and costs are counted by. */
 enum ev_hook {
 	HOOK_SEG_OUT = 0,
@@ -134,7 +137,7 @@ struct ev_segment {
 #define RAW_LINK_IP 101 /* begins with the IP header */
 
 #define RAW_HDR_MAX 192	   /* Ethernet 22, IPv6 40, TCP 60, and 70 for extension headers */
-#define RAW_SNAP_MAX 65535 /* of payload */
+#define RAW_SNAP_MAX 65000 /* of payload: ev_hdr.len has 16 bits */
 
 /* The packet itself, behind its ev_segment: headers, and as much payload as was asked for. */
 struct ev_raw {

@@ -13,6 +13,8 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "expr.h"
+#include "expr_elf.h"
 #include "skel.h"
 #include "store.h"
 
@@ -24,6 +26,7 @@
 struct way {
 	bool direct; /* config.direct */
 	bool dynptr; /* config.dynptr */
+	bool expr;   /* config.expr: its program is accepted */
 };
 
 /* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
@@ -248,6 +251,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	cfg->filter = *o->filter;
 	cfg->direct = w.direct;
 	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
+	cfg->expr = w.expr;
 	cfg->out_all = (b == BACKEND_TRACEPOINT || (o->need & NEED_DEVICE)) &&
 		       (o->need & NEED_SEGMENTS);
 	cfg->accept_by_cred = b == BACKEND_TRACEPOINT;
@@ -286,13 +290,43 @@ static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 	return store__fill(skel);
 }
 
+/* What tcplens_bpf__open() does, with the user's expression in the object file. */
+static struct tcplens_bpf *open_skel(const struct expr_code *code)
+{
+	struct tcplens_bpf *skel;
+	void *obj = NULL;
+	int err;
+
+	if (!code)
+		return tcplens_bpf__open();
+	skel = calloc(1, sizeof(*skel));
+	if (!skel)
+		return NULL;
+	err = tcplens_bpf__create_skeleton(skel);
+	if (err)
+		goto fail;
+	err = expr_elf_patch(skel->skeleton->data, skel->skeleton->data_sz, code->insns,
+			     code->n * sizeof(*code->insns), &obj, &skel->skeleton->data_sz);
+	if (err)
+		goto fail;
+	skel->skeleton->data = obj;
+	err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	free(obj); /* read, and not needed any more */
+	if (!err)
+		return skel;
+fail:
+	tcplens_bpf__destroy(skel);
+	errno = -err;
+	return NULL;
+}
+
 /* One attempt with one backend.  On failure nothing stays behind. */
 static int open_with(const struct attach_opts *o, const struct btf *btf, enum backend b,
 		     struct way w, struct tcplens_bpf **out, struct attach_report *rep)
 {
 	char *why = rep->why_not[b];
 	size_t len = sizeof(rep->why_not[b]);
-	struct tcplens_bpf *skel = tcplens_bpf__open();
+	struct tcplens_bpf *skel = open_skel(w.expr ? o->expr : NULL);
 	int err;
 
 	if (!skel) {
@@ -326,6 +360,7 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 	rep->chosen = b;
 	rep->direct = w.direct;
 	rep->dynptr = w.dynptr;
+	rep->expr = w.expr;
 	*out = skel;
 	return 0;
 out:
@@ -344,6 +379,7 @@ static int open_backend(const struct attach_opts *o, const struct btf *btf, enum
 	w.direct = find_func(btf, KFUNC_DIRECT) != NULL;
 	/* 6.4 has it, tracing programs may call it from 6.12 on: try. */
 	w.dynptr = w.direct && (o->need & NEED_RAW) && o->snap && find_func(btf, KFUNC_DYNPTR);
+	w.expr = o->expr != NULL;
 	err = open_with(o, btf, b, w, skel, rep);
 	if (err && w.dynptr) {
 		w.dynptr = false;

@@ -12,6 +12,7 @@
 
 struct tcplens_bpf;
 struct btf;
+struct expr_code;
 
 enum prog_status {
 	PROG_UNUSED = 0, /* not needed: an alternative serves, or the run has no need */
@@ -35,6 +36,7 @@ struct attach_report {
 	struct prog_report progs[ATTACH_PROGS_MAX]; /* of the chosen backend */
 	size_t nprogs;
 	bool direct; /* fields are read by direct loads */
+	bool expr;   /* the expression is asked in the kernel */
 	bool dynptr; /* payload is read wherever it lies */
 };
 
@@ -47,6 +49,7 @@ struct attach_opts {
 	__u32 ring_size; /* bytes, a power of two and a multiple of the page size */
 	__u32 conns_max; /* connections remembered at once */
 	__u64 outlier_ns; /* config.outlier_ns */
+	const struct expr_code *expr; /* the user's expression, to be asked in the kernel; NULL: none */
 	__u32 snap;	  /* with NEED_RAW: bytes of payload */
 	__u32 tree_pid;	 /* with NEED_CHILDREN: the thread group of the command */
 };

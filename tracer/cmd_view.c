@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "errmsg.h"
+#include "expr.h"
+#include "hooks.h"
 #include "opts_file.h"
 #include "opts_filter.h"
 #include "opts_output.h"
@@ -22,6 +24,9 @@ struct inputs {
 	struct opts_output *output;
 	struct opts_run *run;
 	struct opts_file *file;
+	char **words; /* of the pcap-filter expression */
+	size_t nwords;
+	struct expr expr;
 	char **command; /* -- COMMAND ARG…; NULL: none */
 };
 
@@ -41,9 +46,32 @@ static int check_read(const struct inputs *in, char *err, size_t errlen)
 	return 0;
 }
 
-/* All children have ended: what depends on several of them. */
-static int check(const struct inputs *in, char *err, size_t errlen)
+/* Words before -- are an expression, as tcpdump has it. */
+static int check_expr(struct inputs *in, char *err, size_t errlen)
 {
+	char why[512];
+	int ret;
+
+	if (!(in->plan.need & NEED_SEGMENTS))
+		return errmsg(err, errlen, -EINVAL,
+			      "'%s': an expression is about segments, which `%s` has none of: use the filter options (a command to trace goes after --)",
+			      errmsg_quote(in->words[0], strlen(in->words[0])), in->view->name);
+	ret = expr__compile(&in->expr, in->words, in->nwords, why, sizeof(why));
+	if (ret)
+		return errmsg(err, errlen, ret, "%s (a command to trace goes after --)", why);
+	in->plan.need |= NEED_DEVICE;
+	return 0;
+}
+
+/* All children have ended: what depends on several of them. */
+static int check(struct inputs *in, char *err, size_t errlen)
+{
+	int ret = in->nwords ? check_expr(in, err, errlen) : 0;
+
+	if (ret)
+		return ret;
+	if (in->plan.payload && !in->file->read && !in->file->snap)
+		return errmsg(err, errlen, -EINVAL, "there is no payload to show: say by --snap N how much to take");
 	if (in->view->files_only && !in->file->write)
 		return errmsg(err, errlen, -EINVAL, "-w FILE is missing: where the records should go");
 	if (in->file->read)
@@ -66,10 +94,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[5] = in->view_opts;
 		return 0;
 	case ARGP_KEY_ARG:
-		/* Only what follows "--" is a command: a stray word is more likely a mistake. */
-		if (state->next < 2 || !state->quoted || state->next - 1 < state->quoted)
-			argp_failure(state, 2, 0, "unexpected '%s': a command to trace goes after --",
-				     arg);
+		if (state->next < 2 || !state->quoted || state->next - 1 < state->quoted) {
+			in->words[in->nwords++] = arg;
+			return 0;
+		}
 		in->command = &state->argv[state->next - 1];
 		state->next = state->argc;
 		return 0;
@@ -106,8 +134,10 @@ static error_t parse_plan(int key, char *arg, struct argp_state *state)
 	};
 	if (v->plan && v->plan(in->view_opts, &in->plan, err, sizeof(err)))
 		argp_failure(state, 2, 0, "%s", err);
-	if (in->file->format)
+	if (in->file->format) {
 		in->plan.need |= in->file->format->need;
+		in->plan.writes = in->file->format->events;
+	}
 	if (in->file->snap_set)
 		in->plan.need |= NEED_PACKETS;
 	in->output->events = in->plan.prints;
@@ -140,7 +170,7 @@ int cmd_view(const struct view *v, int argc, char **argv)
 	};
 	const struct argp argp = {
 		.parser = parse,
-		.args_doc = "[-- COMMAND [ARG...]]",
+		.args_doc = "[EXPRESSION...] [-- COMMAND [ARG...]]",
 		.doc = v->doc,
 		.children = children,
 	};
@@ -154,7 +184,8 @@ int cmd_view(const struct view *v, int argc, char **argv)
 	int status;
 
 	in.view_opts = calloc(1, v->opts_size ? v->opts_size : 1);
-	if (!in.view_opts) {
+	in.words = calloc(argc + 1, sizeof(*in.words));
+	if (!in.view_opts || !in.words) {
 		fprintf(stderr, "tcplens: out of memory\n");
 		return 1;
 	}
@@ -172,11 +203,14 @@ int cmd_view(const struct view *v, int argc, char **argv)
 		.output = &output,
 		.run = &run,
 		.file = &file,
+		.expr = in.nwords ? &in.expr : NULL,
 		.cmdline = cmdline,
 		.command = in.command,
 	};
 	status = session__run(&so);
 	opts_filter__free(&filter);
+	expr__free(&in.expr);
+	free(in.words);
 	free(in.view_opts);
 	return status;
 }

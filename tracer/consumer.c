@@ -86,6 +86,8 @@ int consumer__event(void *ctx, const struct ev_hdr *ev)
 		err = write_event(c, ev);
 	if (err || !c->print)
 		return err;
+	if (!(c->o->plan->events & (1U << ev->type)) && ev->type != EV_LOST)
+		return 0; /* for the file only */
 	if (!v->ops || ev->type == EV_LOST)
 		return print_event(c, ev);
 	return result(c, v->ops->event(c->view, ev), false);

@@ -9,6 +9,7 @@ struct opts_filter;
 struct opts_output;
 struct opts_run;
 struct opts_file;
+struct expr;
 
 struct session_opts {
 	const struct view *view;
@@ -18,6 +19,7 @@ struct session_opts {
 	const struct opts_output *output;
 	const struct opts_run *run;
 	const struct opts_file *file;
+	const struct expr *expr; /* the user's pcap-filter expression; NULL: none */
 	const char *cmdline; /* as it was given, for the header of a recording */
 	char **command; /* to start and trace; NULL: none */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "expr_stage.h"
 #include "fields.h"
 #include "names.h"
 #include "opts_file.h"
@@ -26,6 +27,7 @@ struct session {
 	const struct session_opts *o;
 	struct source_file file;
 	struct consumer out;
+	struct expr_stage stage;
 	struct origin origin;
 	int fd, sigfd;
 	__u64 end_ns;  /* when to end; 0: no limit */
@@ -62,6 +64,9 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 {
 	struct session *s = ctx;
 
+	ev = expr_stage(&s->stage, ev);
+	if (!ev)
+		return 0;
 	if (s->end_ns && ev->mono_ns >= s->end_ns) {
 		s->out.stop = true;
 		return -ECANCELED;
@@ -148,12 +153,21 @@ static int open_file(struct session *s, char *err, size_t len)
 	return ret ? errmsg(err, len, ret, "%s: %s", errmsg_quote(path, strlen(path)), s->file.err) : 0;
 }
 
+/* What is looked for in the recording. */
+static __u32 wanted(const struct session_opts *o)
+{
+	return o->plan->events | o->plan->writes | (o->expr ? EVENTS_PACKETS : 0);
+}
+
 /* What the view is made of has to have been recorded: nothing would look like a quiet network. */
 static int check_events(const struct session *s, char *err, size_t len)
 {
-	__u64 missing = s->o->plan->events & ~s->file.r.hdr.events & ~(__u64)FIELD_IN(EV_LOST);
+	__u64 missing = wanted(s->o) & ~s->file.r.hdr.events & ~(__u64)FIELD_IN(EV_LOST);
 	const char *name;
 
+	if ((missing & EVENTS_PACKETS) && !s->o->view->any)
+		return errmsg(err, len, -ENOENT,
+			      "the recording has no packets, which expressions and pcapng are about: `tcplens record` writes them, and so does --snap 0");
 	if (!missing || s->o->view->any)
 		return 0;
 	name = event_name(__builtin_ctzll(missing));
@@ -208,14 +222,16 @@ static int start(struct session *s, char *err, size_t len)
 	s->file.src.on_event = on_event;
 	s->file.src.ctx = s;
 	s->file.on_clock = on_clock;
-	s->file.events = o->plan->events;
+	s->file.events = o->plan->events | o->plan->writes;
+	s->stage.expr = o->expr;
+	s->stage.snap = o->file->snap_set ? o->file->snap : EXPR_STAGE_KEEP_ALL;
 	s->file.filter = &o->filter->filter;
 	s->file.ranges = o->filter->ranges;
 	if (o->plan->tick_ns)
 		s->tick_ns = info.start_mono_ns + o->plan->tick_ns;
 	if (o->run->duration)
 		s->end_ns = info.start_mono_ns + (__u64)(o->run->duration * 1e9);
-	info.events &= o->plan->events;
+	info.events &= o->plan->events | o->plan->writes | EVENTS_PACKETS;
 	ret = consumer__open(&s->out, o, &info, err, len);
 	if (!ret)
 		session_ready(o->run->ready_fd);

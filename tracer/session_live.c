@@ -14,6 +14,8 @@
 #include "attach.h"
 #include "child.h"
 #include "clock.h"
+#include "expr_stage.h"
+#include "fields.h"
 #include "names.h"
 #include "opts_file.h"
 #include "opts_filter.h"
@@ -43,6 +45,8 @@ struct session {
 	struct source_live live;
 	struct source *source;
 	struct consumer out;
+	struct expr_stage stage;
+	bool staged; /* records go through `stage` */
 	struct origin origin;
 	struct child child;
 	int sigfd;
@@ -70,6 +74,11 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 {
 	struct session *s = ctx;
 
+	if (s->staged) {
+		ev = expr_stage(&s->stage, ev);
+		if (!ev)
+			return 0;
+	}
 	if (ev->type == EV_LOST)
 		tell_lost((const struct ev_lost *)ev);
 	return consumer__event(&s->out, ev);
@@ -211,6 +220,44 @@ static __u32 conns_default(void)
 	return n;
 }
 
+/*
+ * The expression is asked in the kernel if nothing but headers decides it, and
+ * the kernel takes the program; else here, and records come with their packets.
+ */
+static int attach_with_expr(struct session *s, struct attach_opts *ao, char *err, size_t len)
+{
+	const struct expr *e = s->o->expr;
+	const char *why = "it may look at payload";
+	struct expr_code code = {};
+	int ret = -EOPNOTSUPP;
+
+	ao->need |= NEED_DEVICE;
+	if (!e->payload) {
+		ret = expr_translate(e, &code);
+		ao->expr = &code;
+		if (!ret)
+			ret = attach__open(ao, &s->skel, &s->report, err, len);
+		ao->expr = NULL;
+		expr_code__free(&code);
+		why = "the kernel does not take its program";
+	}
+	if (!ret) {
+		session_note(s->o, "the expression is asked in the kernel");
+		return 0;
+	}
+	s->staged = true;
+	s->stage.expr = e;
+	s->stage.strip = !(ao->need & NEED_RAW);
+	s->stage.snap = ao->snap;
+	ao->need |= NEED_PACKETS;
+	if (ao->snap < e->payload)
+		ao->snap = e->payload;
+	ret = attach__open(ao, &s->skel, &s->report, err, len);
+	if (!ret)
+		session_note(s->o, "the expression is asked in user space: %s", why);
+	return ret;
+}
+
 static int attach(struct session *s, char *err, size_t len)
 {
 	const struct session_opts *o = s->o;
@@ -227,7 +274,8 @@ static int attach(struct session *s, char *err, size_t len)
 		.tree_pid = s->child.pid,
 	};
 	char *blind = s->origin.blind;
-	int ret = attach__open(&ao, &s->skel, &s->report, err, len);
+	int ret = o->expr ? attach_with_expr(s, &ao, err, len) :
+			    attach__open(&ao, &s->skel, &s->report, err, len);
 
 	if (ret)
 		return ret;
@@ -242,7 +290,9 @@ static int open_consumer(struct session *s, char *err, size_t len)
 	struct writer_info info;
 
 	origin__here(&s->origin, backend_name(s->report.chosen), s->o->cmdline, &info);
-	info.events = s->o->plan->events;
+	info.events = s->o->plan->events | s->o->plan->writes;
+	if (s->o->plan->need & NEED_RAW)
+		info.events |= EVENTS_PACKETS;
 	info.start_mono_ns = clock_mono_ns();
 	info.mono_to_real = clock_mono_to_real();
 	if (s->o->plan->tick_ns)

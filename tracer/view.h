@@ -31,8 +31,10 @@ struct view_out {
 struct view_plan {
 	__u32 events;	     /* FIELD_IN() of the records it is given */
 	__u32 prints;	     /* FIELD_IN() of what it prints */
+	__u32 writes;	     /* FIELD_IN() of what -w wants besides */
 	unsigned int need;   /* NEED_* */
 	const char *columns; /* as for --fields */
+	bool payload;	     /* it shows the packets' payload */
 	__u64 tick_ns;	     /* call tick() this often; 0: never */
 	__u64 outlier_ns;    /* config.outlier_ns: single waits above it become records; 0: none */
 };

@@ -32,7 +32,7 @@ const struct view view_record = {
 	       "  tcplens record -w %H.tcpl -G 3600 -W 24    a file per hour, for a day\n"
 	       "  tcplens record -w - | wireshark -k -i -    live into Wireshark",
 	.events = FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_LOST),
-	.need = NEED_SEGMENTS,
+	.need = NEED_SEGMENTS | NEED_PACKETS,
 	.columns = FIELDS_TRACE,
 	.plan = plan,
 	.any = true,

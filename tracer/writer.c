@@ -18,6 +18,7 @@
 
 static const struct writer_ops *const formats[] = {
 	&writer_tcpl_ops,
+	&writer_pcapng_ops,
 };
 
 #define NFORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -159,7 +160,9 @@ static int close_file(struct writer *w, __u64 mono_ns)
 	if (w->fd < 0)
 		return 0;
 	if (!w->failed) {
-		err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
+		err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
+		if (!err)
+			err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
 		err = err ? err : push(w);
 	}
 	/* Some file systems tell only now that there was no room. */
@@ -282,6 +285,8 @@ int writer__flush(struct writer *w, __u64 mono_ns)
 		return -ECANCELED;
 	if (w->rotate_ns && mono_ns >= w->rotate_ns)
 		err = next_period(w, mono_ns);
+	if (!err && !w->done && w->ops->flush)
+		err = w->ops->flush(w, mono_ns, false);
 	if (!err && w->out.len)
 		err = push(w);
 	return err ? err : w->done ? -ECANCELED : 0;

@@ -35,6 +35,7 @@ struct writer_ops {
 	const char *name;   /* for --format */
 	const char *suffix; /* of the files' names: ".pcapng"; NULL: what has no other's */
 	unsigned int need;  /* NEED_* that this format adds to the view's */
+	__u32 events;	    /* FIELD_IN() of the records that it wants besides the view's */
 	/* Once, before the first file; may be NULL. 0 or a negative errno. */
 	int (*open)(struct writer *w);
 	/* The next three append to w->out: 0, or a negative errno. */
@@ -42,6 +43,11 @@ struct writer_ops {
 	int (*begin)(struct writer *w);
 	/* A checked record, or an EV_LOST. */
 	int (*event)(struct writer *w, const struct ev_hdr *ev);
+	/*
+	 * Appends what the format has held back and is older than some moment, all
+	 * of it if this is the `last` call before end(); may be NULL.
+	 */
+	int (*flush)(struct writer *w, __u64 mono_ns, bool last);
 	/* w->mono_to_real has changed, from mono_ns on; may be NULL. */
 	int (*clock)(struct writer *w, __u64 mono_ns);
 	/* The end of every file; may be NULL. It must also work where `event` failed. */
@@ -53,6 +59,7 @@ struct writer_ops {
 };
 
 extern const struct writer_ops writer_tcpl_ops;
+extern const struct writer_ops writer_pcapng_ops;
 
 struct writer {
 	const struct writer_ops *ops;
@@ -79,7 +86,7 @@ struct writer {
 };
 
 /* What writer_format() knows, for messages. */
-#define WRITER_FORMATS "tcpl"
+#define WRITER_FORMATS "pcapng, tcpl"
 
 /* The format by its name; NULL: there is none. */
 const struct writer_ops *writer_format(const char *name);
