@@ -182,8 +182,12 @@ int consumer__open(struct consumer *c, const struct session_opts *o, const struc
 	*c = (struct consumer){ .o = o, .print = !o->file->write || o->file->print };
 	if (o->file->write)
 		ret = writer__open(&c->writer, o->file, info, err, errlen);
-	if (ret || !c->print)
+	if (ret)
 		return ret;
+	if (c->writer)
+		consumer__flush(c, info->start_mono_ns);
+	if (!c->print)
+		return 0;
 	ret = open_sink(c, info);
 	if (!ret)
 		ret = open_view(c);

@@ -247,8 +247,6 @@ int writer__open(struct writer **out, const struct opts_file *o, const struct wr
 	ret = w->ops->open ? w->ops->open(w) : 0;
 	if (!ret)
 		ret = open_file(w);
-	if (!ret)
-		ret = push(w);
 	return ret ? fail(w, ret, err, errlen) : 0;
 }
 

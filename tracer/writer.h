@@ -94,7 +94,7 @@ const struct writer_ops *writer_format(const char *name);
 /* The format of a file name; `-` is for a pipe into Wireshark. */
 const struct writer_ops *writer_format_of(const char *path);
 
-/* *w is set in any case (writer__free()). 0, or a negative errno with one sentence in err. */
+/* *w is set in any case (writer__free()); flush it, so that there is a header. 0, or a negative errno with one sentence in err. */
 int writer__open(struct writer **w, const struct opts_file *o, const struct writer_info *info,
 		 char *err, size_t errlen);
 
