@@ -86,14 +86,19 @@ struct config {
 	__u8 raw;	    /* segments carry their packet's bytes: struct ev_raw */
 	__u8 dynptr;	    /* bpf_dynptr_from_skb() is there: payload outside of the linear part, too */
 	__u8 expr;	    /* expr_match() is the user's pcap-filter expression */
+	__u8 emit_life;
+	__u8 emit_latency;
+	__u8 pad[6];
 	__u32 snap;	    /* bytes of payload in ev_raw */
 	__u32 raw_max;	    /* bytes of a record with payload */
 	__u8 atomics; /* atomic operations that return a value are there (5.12) */
-	__u8 pad[3];
+	__u8 pad2[3];
 	__u32 conns_max;  /* entries of `conns` */
 	__u32 index_mask; /* entries of by_sock and by_tuple, less one: they are a power of two */
 	__u64 hash_seed;  /* secret, so that nobody outside can choose what collides */
 	__u64 hash_mul;	  /* odd, secret too */
+	__u32 tick_ns;	    /* the kernel's clock tick: a jiffy */
+	__u32 pad3;
 	__u64 outlier_ns; /* single waits above it become records; 0: none do */
 };
 

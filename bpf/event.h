@@ -20,6 +20,9 @@ enum ev_type {
 	EV_SEGMENT = 1, /* struct ev_segment */
 	EV_STATE = 2,	/* struct ev_state */
 	EV_LOST = 3,	/* struct ev_lost; made by user space, never by a program */
+	EV_LIFE = 10,	/* struct ev_life */
+	EV_LATENCY = 11, /* struct ev_latency */
+	EV_PCTL = 21,	 /* struct ev_pctl; made by user space */
 	EV_TYPE_MAX,
 };
 
@@ -32,6 +35,8 @@ enum ev_hook {
 	HOOK_SEG_IN,
 	HOOK_STATE,
 	HOOK_CONN, /* connection table full: owner and conn of what follows unknown */
+	HOOK_LIFE,
+	HOOK_LATENCY,
 	HOOK_MAX,
 };
 
@@ -172,6 +177,116 @@ struct ev_state {
 	__u8 pad[5];
 };
 
+/* What a connection's time went into (docs/life.md); an instant counts for the first that is true. */
+enum ev_limit {
+	LIMIT_HANDSHAKE = 0,
+	LIMIT_LOSS,   /* lost segments are being repaired */
+	LIMIT_RWND,   /* the peer's receive window is full */
+	LIMIT_SNDBUF, /* the send buffer is too small */
+	LIMIT_PATH,   /* congestion window: data is on its way */
+	LIMIT_READER, /* our process does not read what has arrived */
+	LIMIT_APP,    /* nothing to send: what remains, never stored */
+	LIMIT_MAX,
+};
+
+/* How a connection ended, and by whom. */
+enum ev_end {
+	END_OPEN = 0, /* it has not */
+	END_FIN,
+	END_RST,
+	END_TIMEOUT,
+	END_EXIT,  /* our process died, and the kernel closed for it */
+	END_CLOSE, /* given up by our process before it was established */
+	END_ERROR, /* an error that the network reported: err */
+	END_MAX,
+};
+
+enum ev_by { BY_NONE = 0, BY_LOCAL, BY_REMOTE, BY_MAX };
+
+/* ev_life.has */
+#define LIFE_PARTIAL 0x01     /* began before the tracer: dur_ns and limit_ns count from when it was seen */
+#define LIFE_HAS_CONNECT 0x02 /* connect_ns */
+#define LIFE_PASSIVE 0x04     /* the peer connected */
+#define LIFE_HAS_DIR 0x08     /* whether LIFE_PASSIVE is known */
+
+/* One connection, at its end or (END_OPEN) at the tracer's. */
+struct ev_life {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 dur_ns;	  /* from connect(), or the SYN's arrival, to the end: handshake included */
+	__u64 connect_ns; /* the handshake */
+	__u64 tx_bytes;	  /* payload sent, each byte once: bytes_sent - bytes_retrans */
+	__u64 rx_bytes;	  /* payload received in order: bytes_received without the FIN */
+	__u64 retrans_bytes;
+	__u64 limit_ns[LIMIT_APP]; /* by enum ev_limit, exclusive except for rounding */
+	__u64 rtt_sum_us; /* of srtt at each of rtt_count received segments */
+	__u32 rtt_count;
+	__u32 srtt_us;	  /* 0: no sample */
+	__u32 min_rtt_us; /* ~0: no sample */
+	__u32 segs_out;
+	__u32 segs_in;
+	__u32 data_segs_out;
+	__u32 data_segs_in;
+	__u32 retrans; /* segments */
+	__u32 err;     /* errno of the socket at its end; 0: none */
+	__u8 end;      /* enum ev_end */
+	__u8 by;       /* enum ev_by */
+	__u8 state;    /* kernel's TCP_* number before the end, or now */
+	__u8 has;      /* LIFE_* */
+};
+
+/* Where a connection waits. */
+enum ev_part {
+	PART_HANDSHAKE = 0, /* connect(), or the SYN's arrival, to established */
+	PART_ACCEPTQ,	    /* established to accept() */
+	PART_SENDQ,	    /* send() to the first transmission */
+	PART_NETWORK,	    /* transmission to acknowledgment */
+	PART_RECVQ,	    /* arrival of the first unread byte to its reading */
+	PART_PEER,	    /* our last byte sent to the first byte of the answer */
+	PART_OWN,	    /* the last byte read to our answer */
+	PART_MAX,
+};
+
+/* ev_latency.has */
+#define LATENCY_SINGLE 0x01  /* one wait, above config.outlier_ns: mono_ns is when it ended */
+#define LATENCY_PASSIVE 0x02 /* the peer connected */
+#define LATENCY_HAS_DIR 0x04 /* whether LATENCY_PASSIVE is known */
+
+/* Waits of one part and about one length (bucket.h), of one connection, since they were told last. */
+struct ev_latency {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 count;
+	__u64 sum_ns;
+	__u64 min_ns;
+	__u64 max_ns;
+	__u8 part; /* enum ev_part */
+	__u8 has;  /* LATENCY_* */
+	__u8 pad[6];
+};
+
+/* What the records of a group have in common (latency --by). */
+enum ev_group { GROUP_CONN = 0, GROUP_PROCESS, GROUP_REMOTE, GROUP_PORT, GROUP_MAX };
+
+/* The waits of one part in a group. */
+struct ev_pctl {
+	struct ev_hdr hdr; /* mono_ns: the interval's end */
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 count;
+	__u64 min_ns;
+	__u64 mean_ns;
+	__u64 p50_ns;
+	__u64 p90_ns;
+	__u64 p99_ns;
+	__u64 max_ns;
+	__u8 part;  /* enum ev_part */
+	__u8 group; /* enum ev_group: which of who and ends is set */
+	__u8 pad[6];
+};
+
 /* Records that could not be stored since the last such record of this hook. */
 struct ev_lost {
 	struct ev_hdr hdr;
@@ -190,5 +305,8 @@ EV_ASSERT(sizeof(struct ev_segment) == 192, "ev_segment");
 EV_ASSERT(sizeof(struct ev_raw) == 40, "ev_raw");
 EV_ASSERT(sizeof(struct ev_state) == 16 + 56 + 40 + 16, "ev_state");
 EV_ASSERT(sizeof(struct ev_lost) == 24, "ev_lost");
+EV_ASSERT(sizeof(struct ev_life) == 16 + 56 + 40 + 136, "ev_life");
+EV_ASSERT(sizeof(struct ev_latency) == 16 + 56 + 40 + 40, "ev_latency");
+EV_ASSERT(sizeof(struct ev_pctl) == 16 + 56 + 40 + 64, "ev_pctl");
 
 #endif

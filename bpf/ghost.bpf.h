@@ -34,12 +34,17 @@ __attribute__((unused)) static __noinline struct conn *ghost_embryo(struct tuple
 	return bpf_map_lookup_elem(&ghosts, t);
 }
 
-/* The request became a socket: it is the same connection, and the listener's until accepted. */
-static __always_inline void adopt_embryo(struct conn *c, const struct tuple *t)
+/*
+ * The request became a socket: it is the same connection, and the listener's
+ * until accepted.  Returns when the request began; 0: unknown.
+ */
+static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 {
 	struct conn *g = bpf_map_lookup_elem(&ghosts, t);
+	__u64 since = 0;
 
 	if (g && g->state == ST_NEW_SYN_RECV) {
+		since = g->since_ns;
 		who_write_begin(c);
 		c->who = g->who;
 		who_write_end(c);
@@ -50,6 +55,7 @@ static __always_inline void adopt_embryo(struct conn *c, const struct tuple *t)
 	} else if (c->who.how == HOW_UNKNOWN) {
 		who_from_listener(&c->who, t->netns, t->laddr, t->lport);
 	}
+	return since;
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef TCPLENS_IO_BPF_H
 #define TCPLENS_IO_BPF_H
 
-#include "conn.bpf.h"
+#include "latency.bpf.h"
 
 static __always_inline int on_io(struct sock *sk)
 {
@@ -74,6 +74,17 @@ int BPF_PROG(recv_space_tp, struct sock *sk)
 	return on_io(sk);
 }
 
+static __always_inline void track_accepted(struct sock *sk, struct conn *c, const struct ev_ends *e)
+{
+	struct track *t = track_of(c);
+
+	if (!t || t->accept_ns)
+		return;
+	t->accept_ns = bpf_ktime_get_ns();
+	if (cfg.emit_latency && t->est_ns)
+		lat_add(c, e, lat_part(t, PART_ACCEPTQ), t->accept_ns, t->est_ns);
+}
+
 static __always_inline int on_accept(struct sock *sk)
 {
 	struct ev_ends e;
@@ -96,6 +107,8 @@ static __always_inline int on_accept(struct sock *sk)
 		return 0;
 	}
 	conn_set_owner(c, HOW_ACCEPT);
+	if (TRACK_WANTED)
+		track_accepted(sk, c, &e);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile struct config cfg = {};
 __u32 rename_gen = 0;
 __u32 conns_used = 0;
+__u32 lat_turn = 0;
 
 struct events_map events SEC(".maps");
 struct ranges_map ranges SEC(".maps");
@@ -22,6 +23,10 @@ struct index_map by_tuple SEC(".maps");
 struct free_conns_map free_conns SEC(".maps");
 struct claims_map claims SEC(".maps");
 struct nat_map nat SEC(".maps");
+struct tracks_map tracks SEC(".maps");
+struct marks_map marks SEC(".maps");
+struct lat_map lat0 SEC(".maps");
+struct lat_map lat1 SEC(".maps");
 struct ghosts_map ghosts SEC(".maps");
 struct parked_map parked SEC(".maps");
 struct strays_map strays SEC(".maps");

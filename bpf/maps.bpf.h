@@ -62,6 +62,84 @@ struct conn {
 	__u8 pad[3];
 };
 
+/* A position in the byte stream, and when it was reached. */
+struct mark {
+	__u64 ns; /* 0: none */
+	__u32 seq;
+	__u32 pad;
+};
+
+/* Kernel's tcp_chrono numbers minus one: BUSY, RWND_LIMITED, SNDBUF_LIMITED. */
+#define CHRONOS 3
+
+/* track.bits */
+#define TRACK_RECOVERING 0x01 /* rec_at is set */
+#define TRACK_RST_IN 0x02     /* the peer reset the connection */
+#define TRACK_EXITING 0x04    /* our close was that of a dying process */
+#define TRACK_DONE 0x08	      /* its EV_LIFE has been made */
+#define TRACK_SENT 0x20	      /* something was sent since the peer last answered */
+#define TRACK_PASSIVE 0x40
+#define TRACK_DIR 0x80 /* whether it is passive is known */
+
+/* What life and latency remember of a full socket, besides its struct conn (track.bpf.h). */
+struct track {
+	__u64 conn;	 /* whose it is; another's: there is none */
+	__u64 begin_ns;	 /* connect(), or the SYN's arrival; 0: before the tracer */
+	__u64 est_ns;	 /* when it was established; 0: not seen */
+	__u64 accept_ns; /* when accept() returned it; 0: not seen */
+	/* What limited it (life.bpf.h); chronos are jiffies, as the kernel counts them. */
+	__u64 seen_ns;		/* from here on */
+	__u64 unread_ns;	/* since when data waits unread; 0: none does */
+	__u64 reader_ns;	/* waited in all, when nothing else limited */
+	__u64 rtt_sum_us;
+	__u32 rtt_count;
+	__u32 unread_busy;	/* all chronos together when unread_ns began */
+	__u32 base[CHRONOS];	/* chronos at seen_ns */
+	__u32 rec_at[CHRONOS];	/* chronos when the loss recovery began */
+	__u32 rec[CHRONOS];	/* how much of them was in loss recovery */
+	__u32 closed_segs;	/* data_segs_in when our process closed */
+	/* Where it waits (latency.bpf.h). */
+	struct mark rx;		/* the first unread byte, and its arrival */
+	struct mark tx;		/* the first byte of a send() that was not transmitted yet */
+	struct mark rtt;	/* what is to be acknowledged, and its transmission */
+	__u64 sent_ns;		/* when new data was transmitted last */
+	__u64 read_ns;		/* when data was read last, if nothing was sent since */
+	__u32 tx_nxt;		/* end of what was transmitted */
+	__u32 rtt_retrans;	/* total_retrans at rtt.ns */
+	__u8 end;		/* enum ev_end: who sent the first FIN */
+	__u8 by;
+	__u8 bits;    /* TRACK_*; written under the socket's lock */
+	__u8 in_send; /* within a call whose first byte is marked */
+	__u8 pad[4];
+};
+
+/* Marks behind the first one, oldest first. */
+#define MARKS 32
+struct marks {
+	struct mark m[MARKS];
+	__u64 gran_ns; /* those of the reader: at least so far apart */
+	__u32 n;
+	__u32 pad;
+};
+
+struct marks_key {
+	__u64 conn;
+	__u64 dir; /* enum ev_dir */
+};
+
+struct lat_key {
+	__u64 conn;
+	__u16 bucket;
+	__u8 part; /* enum ev_part | LATENCY_* << LAT_HAS_SHIFT */
+	__u8 pad[5];
+};
+
+struct lat_value {
+	__u64 count, sum, min, max;
+	struct ev_who who;
+	struct ev_ends ends;
+};
+
 struct hook_stats {
 	__u64 records; /* stored in the ring */
 	__u64 lost;    /* could not be stored */
@@ -133,6 +211,37 @@ struct conns_map {
 	__type(value, struct conn);
 };
 extern struct conns_map conns SEC(".maps");
+
+/* What only some views need to remember of a connection, by its number in `conns`. */
+struct tracks_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct track);
+};
+extern struct tracks_map tracks SEC(".maps");
+
+/* Connections with more than one mark waiting. */
+struct marks_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct marks_key);
+	__type(value, struct marks);
+};
+extern struct marks_map marks SEC(".maps");
+
+/* Latencies, summed; two of them, so that user space empties the one that is not in use. */
+struct lat_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct lat_key);
+	__type(value, struct lat_value);
+};
+extern struct lat_map lat0 SEC(".maps");
+extern struct lat_map lat1 SEC(".maps");
+
+/* Which of the two is in use: its lowest bit. */
+extern __u32 lat_turn;
 
 /* Where in `conns` it is: one cache line. */
 #define BUCKET_SLOTS 8

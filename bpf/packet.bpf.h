@@ -150,7 +150,7 @@ static __always_inline __u16 skb_segs(struct sk_buff *skb)
  * verified once, and the masks keep every position in one range, so that the
  * verifier does not follow each path of the loop.
  */
-__noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u64 o3, __u64 o4)
+__attribute__((weak)) __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u64 o3, __u64 o4)
 {
 	/* Zeros behind: room for a masked index and what follows it; 0 also ends the list. */
 	__u64 words[9] = { o0, o1, o2, o3, o4 };

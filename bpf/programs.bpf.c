@@ -11,4 +11,5 @@
 #include "segment_in.bpf.h"
 #include "state.bpf.h"
 #include "io.bpf.h"
+#include "flow.bpf.h"
 #include "seed.bpf.h"

@@ -9,6 +9,7 @@
 #define TCPLENS_SEED_BPF_H
 
 #include "ghost.bpf.h"
+#include "track.bpf.h"
 
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
@@ -23,6 +24,8 @@ static __always_inline struct conn *seed_sock(struct sock *sk)
 
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
+	if (TRACK_WANTED && c && state != ST_CLOSE && state != ST_LISTEN && !track_of(c))
+		track_add(c, sk, 0);
 	if (!c || state == ST_CLOSE || state == ST_LISTEN || c->wire_key)
 		return c;
 	tuple_of(&t, &e, c->who.netns);

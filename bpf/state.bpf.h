@@ -4,6 +4,8 @@
 #define TCPLENS_STATE_BPF_H
 
 #include "ghost.bpf.h"
+#include "latency.bpf.h"
+#include "life.bpf.h"
 
 static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, __u8 old, __u8 new,
 				       __u64 at, __u64 since)
@@ -94,9 +96,32 @@ static __always_inline struct conn *conn_begin(struct sock *sk, __u8 how)
 	return c;
 }
 
+/* The connection's track, from the beginning to the end of the connection. */
+static __always_inline void track_state(struct sock *sk, struct conn *c, const struct ev_ends *e,
+					__u8 old, __u8 new, __u64 now, __u64 begin)
+{
+	struct track *t = begin ? track_add(c, sk, begin) : track_of(c);
+
+	if (!t)
+		t = track_add(c, sk, 0);
+	if (!t)
+		return;
+	if (t->begin_ns && !(t->bits & TRACK_DIR))
+		t->bits |= TRACK_DIR | (old == ST_SYN_RECV ? TRACK_PASSIVE : 0);
+	if (new == ST_ESTABLISHED || (old == ST_SYN_RECV && !t->est_ns)) {
+		t->est_ns = now;
+		t->tx_nxt = RD(AS(struct tcp_sock, sk), snd_nxt);
+		if (cfg.emit_latency && t->begin_ns)
+			lat_add(c, e, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
+	}
+	life_on_close(sk, t, old, new);
+	if (new == ST_CLOSE)
+		life_end(sk, c, t, e, old);
+}
+
 static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 {
-	__u64 now = bpf_ktime_get_ns(), since;
+	__u64 now = bpf_ktime_get_ns(), since, begin;
 	struct ev_ends e;
 	struct tuple t;
 	struct conn *c;
@@ -129,9 +154,13 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	tuple_of(&t, &e, c->who.netns);
 	since = c->since_ns;
 	c->since_ns = now;
+	begin = new == ST_SYN_SENT ? now : 0;
 	if (c->known & CONN_CHILD) {
 		c->known &= ~CONN_CHILD;
-		adopt_embryo(c, &t);
+		begin = adopt_embryo(c, &t);
+		/* The final ACK's hook was first; or, with a SYN cookie, nothing is known of the SYN. */
+		if (!begin && !(TRACK_WANTED && track_of(c)))
+			begin = since;
 		emit_state(c, &e, ST_LISTEN, ST_SYN_RECV, since, 0);
 	}
 	c->state = new == ST_LISTEN ? ST_LISTEN : 0;
@@ -145,6 +174,8 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		conn_used(c);
 	conn_find_accept(c, sk);
 	emit_state(c, &e, old, new, now, since);
+	if (TRACK_WANTED && new != ST_LISTEN && old != ST_LISTEN)
+		track_state(sk, c, &e, old, new, now, begin);
 	if (new == ST_CLOSE && old != ST_LISTEN) {
 		leave_ghost(c, sk, old, &t);
 		conn_unindex(c);
@@ -158,10 +189,31 @@ int BPF_PROG(state_change, struct sock *sk, int old, int new)
 	return on_state(sk, old, new);
 }
 
+/*
+ * A change to CLOSE that came while another was being handled on this CPU was
+ * not seen (recursion): its record is made now.
+ */
+static __always_inline void track_gone(struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	struct track *t = c ? track_of(c) : 0;
+	struct ev_ends e;
+
+	if (!t)
+		return;
+	if (cfg.emit_life) {
+		sock_ends(&e, sk, 1);
+		life_end(sk, c, t, &e, ST_CLOSE);
+	}
+	track_del(c, t);
+}
+
 /* tcp_v4_destroy_sock(), which both IP versions end in. */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(sock_gone, struct sock *sk)
 {
+	if (TRACK_WANTED)
+		track_gone(AS(struct sock, sk));
 	conn_del(AS(struct sock, sk));
 	return 0;
 }

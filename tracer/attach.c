@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -243,6 +244,29 @@ static void configure_raw(struct tcplens_bpf *skel, struct config *cfg, const st
 	bpf_map__set_max_entries(skel->maps.raw_parked, 1);
 }
 
+/* The length of a jiffy: what the coarse clock advances by (clock_getres(2)). */
+static __u32 tick_ns(void)
+{
+	struct timespec ts;
+
+	return clock_getres(CLOCK_MONOTONIC_COARSE, &ts) ? 4000000 : ts.tv_nsec;
+}
+
+/* What is remembered of connections for some views only. */
+static void configure_tracks(struct tcplens_bpf *skel, struct config *cfg, const struct attach_opts *o)
+{
+	cfg->emit_life = !!(o->need & NEED_LIFE);
+	cfg->emit_latency = !!(o->need & NEED_LATENCY);
+	cfg->tick_ns = tick_ns();
+	bpf_program__set_autoload(skel->progs.life_open, cfg->emit_life);
+	bpf_map__set_max_entries(skel->maps.tracks, o->need & NEED_TRACKS ? o->conns_max + 1 : 1);
+	if (cfg->emit_latency)
+		return;
+	bpf_map__set_max_entries(skel->maps.marks, 1);
+	bpf_map__set_max_entries(skel->maps.lat0, 1);
+	bpf_map__set_max_entries(skel->maps.lat1, 1);
+}
+
 static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enum backend b,
 		      struct way w)
 {
@@ -259,6 +283,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	cfg->emit_states = !!(o->need & NEED_STATES);
 	cfg->outlier_ns = o->outlier_ns;
 	configure_raw(skel, cfg, o, w);
+	configure_tracks(skel, cfg, o);
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
@@ -400,6 +425,7 @@ int attach__open(const struct attach_opts *o, struct tcplens_bpf **skel, struct 
 	int ret = -ENOENT;
 
 	memset(rep, 0, sizeof(*rep));
+	rep->need = o->need;
 	rep->chosen = BACKEND_MAX;
 	libbpf_set_print(print_libbpf);
 	btf = btf__load_vmlinux_btf();

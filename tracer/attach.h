@@ -28,10 +28,11 @@ struct prog_report {
 	int err; /* negative errno with PROG_REFUSED */
 };
 
-#define ATTACH_PROGS_MAX 32
+#define ATTACH_PROGS_MAX 64
 
 struct attach_report {
 	enum backend chosen;
+	unsigned int need; /* as asked for: NEED_* */
 	char why_not[BACKEND_MAX][200]; /* empty: usable, or not tried */
 	struct prog_report progs[ATTACH_PROGS_MAX]; /* of the chosen backend */
 	size_t nprogs;

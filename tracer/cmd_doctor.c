@@ -15,7 +15,7 @@
 #include "privs.h"
 #include "skel.h"
 
-#define NEED_ALL (NEED_SEGMENTS | NEED_STATES | NEED_CHILDREN)
+#define NEED_ALL (NEED_SEGMENTS | NEED_STATES | NEED_TRACKS | NEED_CHILDREN)
 
 /* What was found: for every backend whether it works, and its programs. */
 struct diagnosis {

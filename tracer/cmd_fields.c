@@ -38,13 +38,19 @@ static const char *type_name(enum fkind kind)
 	switch (kind) {
 	case FK_UINT:
 	case FK_PORT:
+	case FK_SIZE:
+	case FK_USEC:
 		return "integer";
 	case FK_BIGID:
 		return "integer or string";
 	case FK_BOOL:
 		return "boolean";
+	case FK_TENTHS:
+		return "number";
 	case FK_FLAGS:
 		return "array";
+	case FK_SHARES:
+		return "object";
 	default:
 		return "string";
 	}
@@ -57,6 +63,9 @@ static void put_events(struct outbuf *b, __u32 events, const char *quote)
 
 	for (unsigned int type = EV_NONE + 1; type < EV_TYPE_MAX; type++) {
 		if (!(events & FIELD_IN(type)))
+			continue;
+		/* Single waits and many of them have one name. */
+		if (type == EV_PCTL && (events & FIELD_IN(EV_LATENCY)))
 			continue;
 		outbuf_str(b, sep);
 		outbuf_str(b, quote);

@@ -43,6 +43,19 @@ static bool state_ok(const struct ev_state *s)
 	return who_ok(&s->who) && ends_ok(&s->ends) && state_name(s->old) && state_name(s->new);
 }
 
+static bool life_ok(const struct ev_life *l)
+{
+	return who_ok(&l->who) && ends_ok(&l->ends) && l->end < END_MAX && l->by < BY_MAX &&
+	       state_name(l->state);
+}
+
+/* A count without waits would be divided by. */
+static bool latency_ok(const struct ev_latency *l)
+{
+	return who_ok(&l->who) && ends_ok(&l->ends) && l->count && l->part < PART_MAX &&
+	       l->min_ns <= l->max_ns;
+}
+
 size_t ev_size(unsigned int type)
 {
 	switch (type) {
@@ -50,6 +63,10 @@ size_t ev_size(unsigned int type)
 		return sizeof(struct ev_segment);
 	case EV_STATE:
 		return sizeof(struct ev_state);
+	case EV_LIFE:
+		return sizeof(struct ev_life);
+	case EV_LATENCY:
+		return sizeof(struct ev_latency);
 	case EV_LOST:
 		return sizeof(struct ev_lost);
 	default:
@@ -71,6 +88,10 @@ static int check_body(const struct ev_hdr *ev)
 		return segment_ok(ev_segment_of(ev)) ? 0 : -EINVAL;
 	case EV_STATE:
 		return state_ok(ev_state_of(ev)) ? 0 : -EINVAL;
+	case EV_LIFE:
+		return life_ok(ev_life_of(ev)) ? 0 : -EINVAL;
+	case EV_LATENCY:
+		return latency_ok(ev_latency_of(ev)) ? 0 : -EINVAL;
 	default:
 		return 0;
 	}

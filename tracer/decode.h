@@ -47,19 +47,42 @@ static inline const struct ev_raw *ev_raw_of(const struct ev_segment *s)
 	return s->raw ? (const struct ev_raw *)((const char *)s + s->raw * 8) : NULL;
 }
 
-/* What segments and states have in common; NULL for other types. */
+static inline const struct ev_life *ev_life_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_life *)ev;
+}
+
+static inline const struct ev_latency *ev_latency_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_latency *)ev;
+}
+
+static inline const struct ev_pctl *ev_pctl_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_pctl *)ev;
+}
+
+/* Records of a connection begin alike: header, who, ends. */
+struct ev_owned {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+};
+
+static inline bool ev_is_owned(const struct ev_hdr *ev)
+{
+	return ev->type != EV_NONE && ev->type != EV_LOST && ev->type < EV_TYPE_MAX;
+}
+
+/* NULL where there is none. */
 static inline const struct ev_who *ev_who_of(const struct ev_hdr *ev)
 {
-	if (ev->type == EV_SEGMENT)
-		return &ev_segment_of(ev)->who;
-	return ev->type == EV_STATE ? &ev_state_of(ev)->who : NULL;
+	return ev_is_owned(ev) ? &((const struct ev_owned *)ev)->who : NULL;
 }
 
 static inline const struct ev_ends *ev_ends_of(const struct ev_hdr *ev)
 {
-	if (ev->type == EV_SEGMENT)
-		return &ev_segment_of(ev)->ends;
-	return ev->type == EV_STATE ? &ev_state_of(ev)->ends : NULL;
+	return ev_is_owned(ev) ? &((const struct ev_owned *)ev)->ends : NULL;
 }
 
 #endif

@@ -3,12 +3,17 @@
 #include "fields.h"
 
 #include "decode.h"
+#include "life.h"
 #include "names.h"
 
 #define SEG FIELD_IN(EV_SEGMENT)
 #define STA FIELD_IN(EV_STATE)
 #define LOST FIELD_IN(EV_LOST)
-#define BOTH (SEG | STA)
+#define LIFE FIELD_IN(EV_LIFE)
+#define LAT FIELD_IN(EV_LATENCY)
+#define PCTL FIELD_IN(EV_PCTL)
+/* Records of a connection, as far as they are of one. */
+#define BOTH (SEG | STA | LIFE | LAT | PCTL)
 #define ALL (BOTH | LOST)
 
 /* The getters' arguments, most of which do not use all of them. */
@@ -17,15 +22,15 @@
 			      const struct fctx *ctx __attribute__((unused)),  \
 			      struct fvalue *v)
 
-/* Segments and states, the only ones whose getters ask. */
+/* Only of records of a connection: the others' getters do not ask. */
 static const struct ev_who *who(const struct ev_hdr *ev)
 {
-	return ev->type == EV_SEGMENT ? &ev_segment_of(ev)->who : &ev_state_of(ev)->who;
+	return &((const struct ev_owned *)ev)->who;
 }
 
 static const struct ev_ends *ends(const struct ev_hdr *ev)
 {
-	return ev->type == EV_SEGMENT ? &ev_segment_of(ev)->ends : &ev_state_of(ev)->ends;
+	return &((const struct ev_owned *)ev)->ends;
 }
 
 static int set_u(struct fvalue *v, __u64 u)
@@ -84,6 +89,9 @@ GET(uid)
 
 GET(owner)
 {
+	/* A sum over many has no owner to be known. */
+	if (ev->type == EV_PCTL && ev_pctl_of(ev)->group != GROUP_CONN)
+		return 0;
 	return set_name(v, how_name(who(ev)->how));
 }
 
@@ -121,7 +129,7 @@ static int set_end(struct fvalue *v, const __u8 *addr, __u16 port, __u8 ip)
 
 GET(ip)
 {
-	return set_u(v, ends(ev)->ip);
+	return set_u(v, ends(ev)->ip) && v->u;
 }
 
 GET(local)
@@ -162,6 +170,12 @@ static int set_if(struct fvalue *v, const struct ev_hdr *ev, __u8 bit, __u64 u)
 
 GET(dir)
 {
+	if (ev->type == EV_LIFE) {
+		__u8 has = ev_life_of(ev)->has;
+
+		return has & LIFE_HAS_DIR &&
+		       set_name(v, dir_name(has & LIFE_PASSIVE ? DIR_IN : DIR_OUT));
+	}
 	return set_name(v, dir_name(ev_segment_of(ev)->dir));
 }
 
@@ -242,16 +256,22 @@ GET(tsecr)
 
 GET(state)
 {
+	if (ev->type == EV_LIFE)
+		return set_name(v, state_name(ev_life_of(ev)->state));
 	return set_name(v, state_name(ev_segment_of(ev)->state));
 }
 
 GET(srtt_us)
 {
+	if (ev->type == EV_LIFE)
+		return set_u(v, ev_life_of(ev)->srtt_us) && v->u;
 	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->srtt_us) && v->u;
 }
 
 GET(min_rtt_us)
 {
+	if (ev->type == EV_LIFE)
+		return set_u(v, ev_life_of(ev)->min_rtt_us) && v->u != ~0U;
 	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->min_rtt_us) && v->u != ~0U;
 }
 
@@ -275,6 +295,8 @@ GET(unacked)
 
 GET(retrans)
 {
+	if (ev->type == EV_LIFE)
+		return set_u(v, ev_life_of(ev)->retrans);
 	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->retrans);
 }
 
@@ -299,6 +321,8 @@ GET(in_old_us)
 GET(partial)
 {
 	v->u = 1;
+	if (ev->type == EV_LIFE)
+		return (ev_life_of(ev)->has & LIFE_PARTIAL) != 0;
 	return (ev_state_of(ev)->has & STATE_PARTIAL) != 0;
 }
 
@@ -309,8 +333,141 @@ GET(hook)
 
 GET(count)
 {
-	return set_u(v, ev_lost_of(ev)->count);
+	switch (ev->type) {
+	case EV_LATENCY:
+		return set_u(v, ev_latency_of(ev)->count);
+	case EV_PCTL:
+		return set_u(v, ev_pctl_of(ev)->count);
+	default:
+		return set_u(v, ev_lost_of(ev)->count);
+	}
 }
+
+/* A whole connection. */
+
+GET(tx)
+{
+	return set_u(v, ev_life_of(ev)->tx_bytes);
+}
+
+GET(rx)
+{
+	return set_u(v, ev_life_of(ev)->rx_bytes);
+}
+
+GET(dur_us)
+{
+	return set_u(v, ev_life_of(ev)->dur_ns / 1000);
+}
+
+GET(connect_us)
+{
+	v->u = ev_life_of(ev)->connect_ns / 1000;
+	return (ev_life_of(ev)->has & LIFE_HAS_CONNECT) != 0;
+}
+
+GET(avg_rtt_us)
+{
+	const struct ev_life *l = ev_life_of(ev);
+
+	return set_u(v, l->rtt_count ? l->rtt_sum_us / l->rtt_count : l->srtt_us) && v->u;
+}
+
+GET(retrans_bytes)
+{
+	return set_u(v, ev_life_of(ev)->retrans_bytes);
+}
+
+GET(retrans_pct)
+{
+	const struct ev_life *l = ev_life_of(ev);
+	__u64 sent = l->tx_bytes + l->retrans_bytes;
+
+	v->u = sent ? (l->retrans_bytes * 1000 + sent / 2) / sent : 0;
+	return sent != 0;
+}
+
+GET(segs_out)
+{
+	return set_u(v, ev_life_of(ev)->segs_out);
+}
+
+GET(segs_in)
+{
+	return set_u(v, ev_life_of(ev)->segs_in);
+}
+
+GET(data_segs_out)
+{
+	return set_u(v, ev_life_of(ev)->data_segs_out);
+}
+
+GET(data_segs_in)
+{
+	return set_u(v, ev_life_of(ev)->data_segs_in);
+}
+
+GET(ended_by)
+{
+	return set_name(v, by_name(ev_life_of(ev)->by));
+}
+
+GET(ended)
+{
+	return set_name(v, end_name(ev_life_of(ev)->end));
+}
+
+GET(open)
+{
+	v->u = 1;
+	return ev_life_of(ev)->end == END_OPEN;
+}
+
+GET(limit)
+{
+	__u8 shares[LIMIT_MAX];
+
+	return set_name(v, limit_name(life_shares(ev_life_of(ev), shares)));
+}
+
+GET(verdict)
+{
+	life_shares(ev_life_of(ev), v->shares);
+	return 1;
+}
+
+/* Where it waits. */
+
+GET(part)
+{
+	return set_name(v, part_name(ev->type == EV_LATENCY ? ev_latency_of(ev)->part :
+							      ev_pctl_of(ev)->part));
+}
+
+GET(by)
+{
+	return set_name(v, group_name(ev_pctl_of(ev)->group));
+}
+
+GET(wait_us)
+{
+	v->u = ev_latency_of(ev)->max_ns / 1000;
+	return (ev_latency_of(ev)->has & LATENCY_SINGLE) != 0;
+}
+
+#define GET_PCTL(what)                                     \
+	GET(what##_us)                                     \
+	{                                                  \
+		v->u = ev_pctl_of(ev)->what##_ns / 1000;   \
+		return 1;                                  \
+	}
+
+GET_PCTL(min)
+GET_PCTL(mean)
+GET_PCTL(p50)
+GET_PCTL(p90)
+GET_PCTL(p99)
+GET_PCTL(max)
 
 #define L false /* aligned to the left */
 #define R true
@@ -319,7 +476,7 @@ GET(count)
 
 /* In the order of JSON keys. */
 const struct field fields[] = {
-	ROW(event, "EVENT", 8, L, FK_NAME, ALL, "what the record is: segment, state, lost"),
+	ROW(event, "EVENT", 8, L, FK_NAME, ALL, "what the record is: segment, state, life, latency, lost"),
 	ROW(time, "TIME", 15, L, FK_TIME, ALL, "when it happened; in JSON RFC 3339, UTC, nanoseconds"),
 	ROW(mono_ns, "MONO_NS", 16, R, FK_UINT, ALL, "the same as CLOCK_MONOTONIC, nanoseconds"),
 	ROW(pid, "PID", 7, R, FK_UINT, BOTH, "process (thread group) that owns the socket"),
@@ -338,7 +495,8 @@ const struct field fields[] = {
 	ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
 	ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
 	ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
-	ROW(dir, "DIR", 3, L, FK_NAME, SEG, "out: sent, in: received"),
+	ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE,
+	    "out: sent, in: received; of a connection: who connected, out: this side"),
 	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG, "FIN SYN RST PSH ACK URG ECE CWR AE"),
 	ROW(seq, "SEQ", 9, R, FK_UINT, SEG,
 	    "sequence number; text: from the connection's first, unless -S"),
@@ -353,20 +511,50 @@ const struct field fields[] = {
 	ROW(dmac, "DMAC", 17, L, FK_MAC, SEG, "destination MAC address"),
 	ROW(tsval, "TSVAL", 10, R, FK_UINT, SEG, "TCP timestamp of the sender"),
 	ROW(tsecr, "TSECR", 10, R, FK_UINT, SEG, "TCP timestamp echoed"),
-	ROW(state, "STATE", 12, L, FK_NAME, SEG, "the socket's state before the segment (RFC 9293)"),
-	ROW(srtt_us, "SRTT_US", 8, R, FK_UINT, SEG, "smoothed round-trip time, microseconds"),
-	ROW(min_rtt_us, "MINRTT_US", 9, R, FK_UINT, SEG, "least round-trip time, microseconds"),
+	ROW(state, "STATE", 12, L, FK_NAME, SEG | LIFE, "the socket's state before the segment (RFC 9293)"),
+	ROW(srtt_us, "SRTT_US", 8, R, FK_UINT, SEG | LIFE, "smoothed round-trip time, microseconds"),
+	ROW(min_rtt_us, "MINRTT_US", 9, R, FK_UINT, SEG | LIFE, "least round-trip time, microseconds"),
 	ROW(cwnd, "CWND", 5, R, FK_UINT, SEG, "congestion window, segments"),
 	ROW(ssthresh, "SSTHRESH", 8, R, FK_UINT, SEG, "slow start threshold, segments"),
 	ROW(unacked, "UNACKED", 7, R, FK_UINT, SEG, "bytes sent and not acknowledged yet"),
-	ROW(retrans, "RETRANS", 7, R, FK_UINT, SEG, "segments retransmitted since the connection began"),
+	ROW(retrans, "RETRANS", 7, R, FK_UINT, SEG | LIFE, "segments retransmitted since the connection began"),
 	ROW(old, "OLD", 12, L, FK_NAME, STA, "state before (RFC 9293)"),
 	ROW(new, "NEW", 12, L, FK_NAME, STA, "state after (RFC 9293)"),
 	ROW(in_old_us, "IN_OLD_US", 11, R, FK_UINT, STA, "time in the old state, microseconds"),
-	ROW(partial, "PARTIAL", 7, L, FK_BOOL, STA, "the old state began before tracing"),
+	ROW(partial, "PARTIAL", 7, L, FK_BOOL, STA | LIFE, "the old state, or the connection, began before tracing"),
+	ROW(tx, "TX", 6, R, FK_SIZE, LIFE, "payload bytes sent, each counted once"),
+	ROW(rx, "RX", 6, R, FK_SIZE, LIFE, "payload bytes received in order, each counted once"),
+	ROW(dur_us, "DUR", 6, R, FK_USEC, LIFE,
+	    "from connect() or the SYN's arrival to the end, handshake included; partial: since it was seen"),
+	ROW(connect_us, "CONNECT", 7, R, FK_USEC, LIFE, "the handshake: from the beginning to established"),
+	ROW(avg_rtt_us, "AVGRTT", 6, R, FK_USEC, LIFE,
+	    "mean of the smoothed round-trip time, at each received segment"),
+	ROW(retrans_bytes, "RETR_BYTES", 10, R, FK_SIZE, LIFE, "payload bytes sent again"),
+	ROW(retrans_pct, "RETR%", 5, R, FK_TENTHS, LIFE, "share of the payload bytes sent that were sent again, percent"),
+	ROW(segs_out, "SEGS_OUT", 8, R, FK_UINT, LIFE, "segments sent, all kinds"),
+	ROW(segs_in, "SEGS_IN", 8, R, FK_UINT, LIFE, "segments received, all kinds"),
+	ROW(data_segs_out, "DSEGS_OUT", 9, R, FK_UINT, LIFE, "segments sent with payload"),
+	ROW(data_segs_in, "DSEGS_IN", 9, R, FK_UINT, LIFE, "segments received with payload"),
+	ROW(ended_by, "BY", 6, L, FK_NAME, LIFE, "who ended it: local remote"),
+	ROW(ended, "ENDED", 7, L, FK_NAME, LIFE,
+	    "how: fin rst timeout, exit (the process died), close (before it was established), error, open"),
+	ROW(open, "OPEN", 4, L, FK_BOOL, LIFE, "still open when tracing ended"),
+	ROW(limit, "LIMIT", 9, L, FK_NAME, LIFE, "what limited it most, see verdict"),
+	ROW(verdict, "VERDICT", 40, L, FK_SHARES, LIFE,
+	    "what limited it, percent of its life: handshake loss rwnd sndbuf path reader app"),
+	ROW(by, "BY", 7, L, FK_NAME, PCTL, "what the waits are grouped by: conn process remote port"),
+	ROW(part, "PART", 13, L, FK_NAME, LAT | PCTL,
+	    "where it waits: handshake accept-queue send-queue network receive-queue peer-think own-think"),
+	ROW(wait_us, "WAIT", 7, R, FK_USEC, LAT, "how long it waited"),
+	ROW(min_us, "MIN", 6, R, FK_USEC, PCTL, "the shortest wait"),
+	ROW(mean_us, "MEAN", 6, R, FK_USEC, PCTL, "their mean"),
+	ROW(p50_us, "P50", 6, R, FK_USEC, PCTL, "half of the waits are not longer"),
+	ROW(p90_us, "P90", 6, R, FK_USEC, PCTL, "nine of ten are not longer"),
+	ROW(p99_us, "P99", 6, R, FK_USEC, PCTL, "99 of 100 are not longer"),
+	ROW(max_us, "MAX", 6, R, FK_USEC, PCTL, "the longest"),
 	ROW(hook, "HOOK", 11, L, FK_NAME, LOST,
-	    "where records were lost: segment-out segment-in state conn"),
-	ROW(count, "COUNT", 8, R, FK_UINT, LOST, "how many"),
+	    "where records were lost: segment-out segment-in state conn life latency"),
+	ROW(count, "COUNT", 8, R, FK_UINT, LAT | PCTL | LOST, "how many"),
 };
 
 const size_t nfields = sizeof(fields) / sizeof(fields[0]);

@@ -51,6 +51,10 @@ enum fkind {
 	FK_END,	  /* end: both together; for text, in JSON only if asked for by name */
 	FK_FLAGS, /* u: TF_* */
 	FK_MAC,	  /* mac */
+	FK_SIZE,  /* u: bytes; text: 1.5M */
+	FK_USEC,  /* u: microseconds; text: 1.50ms */
+	FK_TENTHS, /* u: times ten; 1.5 */
+	FK_SHARES, /* shares: percent by enum ev_limit */
 };
 
 struct fvalue {
@@ -59,6 +63,7 @@ struct fvalue {
 		__s64 ns;
 		const char *name;
 		const __u8 *mac;
+		__u8 shares[LIMIT_MAX];
 		struct {
 			const char *p;
 			size_t n;
@@ -87,11 +92,18 @@ struct field {
 
 extern const struct field fields[];
 extern const size_t nfields;
-#define FIELDS_MAX 64
+#define FIELDS_MAX 128
 
 /* The usual columns of `trace` and of `states`. */
 #define FIELDS_TRACE "time,pid,comm,dir,local,remote,flags,seq,ack,len,win"
 #define FIELDS_STATES "time,pid,comm,local,remote,old,new,in_old_us"
+
+/* Of `life`, with --wide, and of `latency`: single waits, or by what is grouped. */
+#define FIELDS_LIFE "pid,comm,remote,tx,rx,dur_us,ended,limit"
+#define FIELDS_LIFE_WIDE                                                                       \
+	"time,pid,comm,dir,local,remote,tx,rx,dur_us,connect_us,min_rtt_us,avg_rtt_us,retrans," \
+	"retrans_pct,ended_by,ended,verdict"
+#define FIELDS_OUTLIERS "time,pid,comm,remote,part,wait_us"
 
 /* NULL: no such field. */
 const struct field *field_find(const char *name, size_t len);

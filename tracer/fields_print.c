@@ -221,6 +221,89 @@ static size_t put_bytes(struct outbuf *b, const struct fvalue *v)
 	return outbuf_esc_text(b, v->bytes.p, v->bytes.n);
 }
 
+static void put_scaled(struct outbuf *b, __u64 v, __u64 unit, const char *name)
+{
+	unsigned int digits = v < 10 * unit ? 2 : v < 100 * unit ? 1 : 0;
+
+	outbuf_u64(b, v / unit);
+	if (digits) {
+		outbuf_chr(b, '.');
+		outbuf_dec(b, v % unit * (digits == 2 ? 100 : 10) / unit, digits);
+	}
+	outbuf_str(b, name);
+}
+
+static void put_size(struct outbuf *b, __u64 v)
+{
+	static const char *const units[] = { "K", "M", "G", "T", "P", "E" };
+	__u64 unit = 1024;
+	size_t i = 0;
+
+	if (v < 10000) {
+		outbuf_u64(b, v);
+		return;
+	}
+	while (i + 1 < sizeof(units) / sizeof(units[0]) && v / unit >= 1000) {
+		unit *= 1024;
+		i++;
+	}
+	put_scaled(b, v, unit, units[i]);
+}
+
+static void put_usec(struct outbuf *b, __u64 v)
+{
+	if (v < 1000) {
+		outbuf_u64(b, v);
+		outbuf_str(b, "us");
+	} else if (v < 1000000) {
+		put_scaled(b, v, 1000, "ms");
+	} else {
+		put_scaled(b, v, 1000000, "s");
+	}
+}
+
+/* The largest first in text: "path 88%, app 12%". */
+static void put_shares(struct outbuf *b, const __u8 *shares)
+{
+	bool done[LIMIT_MAX] = {};
+	const char *sep = "";
+
+	for (int n = 0; n < LIMIT_MAX; n++) {
+		int best = -1;
+
+		for (int i = 0; i < LIMIT_MAX; i++)
+			if (!done[i] && shares[i] && (best < 0 || shares[i] > shares[best]))
+				best = i;
+		if (best < 0)
+			break;
+		done[best] = true;
+		outbuf_str(b, sep);
+		outbuf_str(b, limit_name(best));
+		outbuf_chr(b, ' ');
+		outbuf_u64(b, shares[best]);
+		outbuf_chr(b, '%');
+		sep = ", ";
+	}
+}
+
+static void json_shares(struct outbuf *b, const __u8 *shares)
+{
+	for (int i = 0; i < LIMIT_MAX; i++) {
+		outbuf_str(b, i ? ",\"" : "{\"");
+		outbuf_str(b, limit_name(i));
+		outbuf_str(b, "\":");
+		outbuf_u64(b, shares[i]);
+	}
+	outbuf_chr(b, '}');
+}
+
+static void put_tenths(struct outbuf *b, __u64 v)
+{
+	outbuf_u64(b, v / 10);
+	outbuf_chr(b, '.');
+	outbuf_dec(b, v % 10, 1);
+}
+
 size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *v,
 		  struct fctx *ctx)
 {
@@ -258,6 +341,18 @@ size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *
 	case FK_MAC:
 		outbuf_mac(b, v->mac);
 		break;
+	case FK_SIZE:
+		put_size(b, v->u);
+		break;
+	case FK_USEC:
+		put_usec(b, v->u);
+		break;
+	case FK_TENTHS:
+		put_tenths(b, v->u);
+		break;
+	case FK_SHARES:
+		put_shares(b, v->shares);
+		break;
 	}
 	return ascii_since(b, begin);
 }
@@ -281,7 +376,15 @@ void field_json(struct outbuf *b, const struct field *f, const struct fvalue *v,
 	switch (f->kind) {
 	case FK_UINT:
 	case FK_PORT:
+	case FK_SIZE:
+	case FK_USEC:
 		outbuf_u64(b, v->u);
+		return;
+	case FK_TENTHS:
+		put_tenths(b, v->u);
+		return;
+	case FK_SHARES:
+		json_shares(b, v->shares);
 		return;
 	case FK_BOOL:
 		outbuf_str(b, v->u ? "true" : "false");

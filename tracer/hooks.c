@@ -25,6 +25,14 @@
 #define IN_NAME TP("in_name", "netif_receive_skb", .without = "")
 #define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .without = w)
 
+#define NO_HALF "data that arrives after our own FIN, as to when it is read"
+#define NO_CONG "the beginning of loss recovery (known one segment later)"
+#define FLOW_SEGMENT TP("flow_segment_tp", "tcp_probe")
+#define FLOW_READ TP("flow_read_tp", "tcp_rcv_space_adjust")
+#define FLOW_XMIT TP("flow_xmit_tp", "net_dev_queue")
+#define FLOW_CONG TP("flow_cong_tp", "tcp_cong_state_set", .without = NO_CONG)
+#define FLOW_RESET TP("flow_reset_tp", "tcp_receive_reset")
+
 const struct hook hooks[] = {
 	{
 		.name = "segment-out",
@@ -118,7 +126,7 @@ const struct hook hooks[] = {
 		.name = "request",
 		.records = -1,
 		.what = "connection requests (whose listener a new socket comes from)",
-		.need = NEED_STATES,
+		.need = NEED_STATES | NEED_TRACKS,
 		.progs = {
 			[BACKEND_FENTRY] = { OUT_DEV },
 			[BACKEND_KPROBE] = { OUT_DEV },
@@ -137,6 +145,72 @@ const struct hook hooks[] = {
 					     TP("sock_gone", "tcp_destroy_sock") },
 			[BACKEND_TRACEPOINT] = { TP("state_change", "inet_sock_set_state"),
 						 TP("sock_gone", "tcp_destroy_sock") },
+		},
+	},
+	{
+		.name = "flow-in",
+		.records = -1,
+		.what = "data that arrives and is acknowledged, in connections that are followed",
+		.need = NEED_TRACKS,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FLOW_SEGMENT,
+				FENTRY("flow_segment_fentry", "tcp_rcv_state_process", .without = NO_HALF),
+			},
+			[BACKEND_KPROBE] = {
+				FLOW_SEGMENT,
+				KPROBE("flow_segment_kprobe", "tcp_rcv_state_process", .without = NO_HALF),
+			},
+			[BACKEND_TRACEPOINT] = {
+				FLOW_SEGMENT,
+				TP("flow_ready_tp", "sk_data_ready", .without = NO_HALF),
+			},
+		},
+		.blind = { [BACKEND_TRACEPOINT] = "round trips after the peer's FIN" },
+	},
+	{
+		.name = "flow-read",
+		.records = -1,
+		.what = "data that is read, in connections that are followed",
+		.need = NEED_TRACKS,
+		.progs = {
+			[BACKEND_FENTRY] = { FLOW_READ },
+			[BACKEND_KPROBE] = { FLOW_READ },
+			[BACKEND_TRACEPOINT] = { FLOW_READ },
+		},
+	},
+	{
+		.name = "flow-end",
+		.records = -1,
+		.what = "loss recovery, and who resets",
+		.need = NEED_LIFE,
+		.progs = {
+			[BACKEND_FENTRY] = { FLOW_CONG, FLOW_RESET },
+			[BACKEND_KPROBE] = { FLOW_CONG, FLOW_RESET },
+			[BACKEND_TRACEPOINT] = { FLOW_CONG, FLOW_RESET },
+		},
+	},
+	{
+		.name = "flow-out",
+		.records = -1,
+		.what = "data that is handed to the kernel, and sent",
+		.need = NEED_LATENCY,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FENTRY("flow_send_fentry", "tcp_sendmsg"),
+				FLOW_XMIT,
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("flow_send_kprobe", "tcp_sendmsg"),
+				FLOW_XMIT,
+			},
+			[BACKEND_TRACEPOINT] = {
+				TP("flow_send_tp", "tcp_sendmsg_locked",
+				   .without = "time in the send queue (this kernel has no tracepoint for it)"),
+				TP("flow_sent_tp", "sock_send_length",
+				   .without = ""),
+				FLOW_XMIT,
+			},
 		},
 	},
 	{

@@ -21,10 +21,13 @@ enum attach_kind { ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_KPROBE, ATTACH_KRETPROBE,
 #define NEED_SEGMENTS 0x1
 #define NEED_STATES 0x2
 #define NEED_CHILDREN 0x4 /* -- COMMAND */
+#define NEED_LIFE 0x10
+#define NEED_LATENCY 0x20
+#define NEED_TRACKS (NEED_LIFE | NEED_LATENCY) /* the map `tracks` */
 #define NEED_DEVICE 0x100 /* sent segments with all of their headers: met at the device */
 #define NEED_RAW 0x200	  /* segments carry their packet: struct ev_raw */
 #define NEED_PACKETS (NEED_DEVICE | NEED_RAW)
-#define NEED_ANY (NEED_SEGMENTS | NEED_STATES)
+#define NEED_ANY (NEED_SEGMENTS | NEED_STATES | NEED_TRACKS)
 
 struct hook_prog {
 	const char *prog;   /* name in the skeleton */

@@ -22,6 +22,8 @@ static const struct command {
 } commands[] = {
 	{ "trace", &view_trace, NULL, "what segments do processes send and receive?" },
 	{ "states", &view_states, NULL, "what state changes, and how long in each?" },
+	{ "life", &view_life, NULL, "one line per connection: what it carried, who ended it, what limited it" },
+	{ "latency", &view_latency, NULL, "where does the time go: handshake, queues, network, processes?" },
 	{ "record", &view_record, NULL, "record now, ask later: what all these commands need, into a file" },
 	{ "doctor", NULL, cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
 	{ "fields", NULL, cmd_fields, "the fields that --json and --fields know" },

@@ -105,6 +105,8 @@ static const char *const hooks[] = {
 	[HOOK_SEG_IN] = "segment-in",
 	[HOOK_STATE] = "state",
 	[HOOK_CONN] = "conn",
+	[HOOK_LIFE] = "life",
+	[HOOK_LATENCY] = "latency",
 };
 
 _Static_assert(COUNT(hooks) == HOOK_MAX, "a hook without a name");
@@ -118,6 +120,9 @@ static const char *const events[] = {
 	[EV_SEGMENT] = "segment",
 	[EV_STATE] = "state",
 	[EV_LOST] = "lost",
+	[EV_LIFE] = "life",
+	[EV_LATENCY] = "latency",
+	[EV_PCTL] = "latency", /* many of them */
 };
 
 _Static_assert(COUNT(events) == EV_TYPE_MAX, "an event without a name");
@@ -130,4 +135,68 @@ const char *event_name(unsigned int type)
 const char *dir_name(unsigned int dir)
 {
 	return dir == DIR_OUT ? "out" : dir == DIR_IN ? "in" : NULL;
+}
+
+static const char *const parts[] = {
+	[PART_HANDSHAKE] = "handshake",	 [PART_ACCEPTQ] = "accept-queue",
+	[PART_SENDQ] = "send-queue",	 [PART_NETWORK] = "network",
+	[PART_RECVQ] = "receive-queue", [PART_PEER] = "peer-think",
+	[PART_OWN] = "own-think",
+};
+
+_Static_assert(COUNT(parts) == PART_MAX, "a part without a name");
+
+const char *part_name(unsigned int part)
+{
+	return part < COUNT(parts) ? parts[part] : NULL;
+}
+
+static const char *const limits[] = {
+	[LIMIT_HANDSHAKE] = "handshake", [LIMIT_LOSS] = "loss", [LIMIT_RWND] = "rwnd",
+	[LIMIT_SNDBUF] = "sndbuf",	 [LIMIT_PATH] = "path", [LIMIT_READER] = "reader",
+	[LIMIT_APP] = "app",
+};
+
+_Static_assert(COUNT(limits) == LIMIT_MAX, "a limit without a name");
+
+const char *limit_name(unsigned int limit)
+{
+	return limit < COUNT(limits) ? limits[limit] : NULL;
+}
+
+static const char *const ends[] = {
+	[END_OPEN] = "open", [END_FIN] = "fin",	    [END_RST] = "rst",	   [END_TIMEOUT] = "timeout",
+	[END_EXIT] = "exit", [END_CLOSE] = "close", [END_ERROR] = "error",
+};
+
+_Static_assert(COUNT(ends) == END_MAX, "an end without a name");
+
+const char *end_name(unsigned int end)
+{
+	return end < COUNT(ends) ? ends[end] : NULL;
+}
+
+const char *by_name(unsigned int by)
+{
+	return by == BY_LOCAL ? "local" : by == BY_REMOTE ? "remote" : NULL;
+}
+
+static const char *const groups[] = {
+	[GROUP_CONN] = "conn", [GROUP_PROCESS] = "process", [GROUP_REMOTE] = "remote",
+	[GROUP_PORT] = "port",
+};
+
+_Static_assert(COUNT(groups) == GROUP_MAX, "a group without a name");
+
+const char *group_name(unsigned int group)
+{
+	return group < COUNT(groups) ? groups[group] : NULL;
+}
+
+int group_parse(const char *name)
+{
+	for (size_t i = 0; i < COUNT(groups); i++)
+		if (!strcmp(name, groups[i]))
+			return i;
+	return -EINVAL;
 }

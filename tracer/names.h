@@ -49,6 +49,24 @@ const char *hook_name(unsigned int hook);
 /* enum ev_type: segment, state, lost; NULL: out of range. */
 const char *event_name(unsigned int type);
 
+/* enum ev_part: handshake, accept-queue, …; NULL: out of range. */
+const char *part_name(unsigned int part);
+
+/* enum ev_limit: handshake, loss, …, app; NULL: out of range. */
+const char *limit_name(unsigned int limit);
+
+/* enum ev_end: open, fin, rst, …; NULL: out of range. */
+const char *end_name(unsigned int end);
+
+/* enum ev_by: local, remote; NULL: neither. */
+const char *by_name(unsigned int by);
+
+/* enum ev_group: conn, process, remote, port; NULL: out of range. */
+const char *group_name(unsigned int group);
+
+/* -EINVAL: no such group. */
+int group_parse(const char *name);
+
 /* enum ev_dir: out, in. */
 const char *dir_name(unsigned int dir);
 

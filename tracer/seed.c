@@ -7,19 +7,46 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "event.h"
 #include "skel.h"
 
-/* Lets an iterator run to its end; it prints nothing, its effect is in the maps. */
-static int iter_run(struct bpf_program *prog)
+/* What the programs of an iterator wrote goes to `sink`, whole structs of `size` bytes at a time. */
+struct iter_out {
+	int (*sink)(void *ctx, const void *data, size_t n);
+	void *ctx;
+	size_t size;
+};
+
+/* Hands over the whole structs at the beginning of buf; returns the bytes that are left. */
+static ssize_t iter_hand(const struct iter_out *o, char *buf, size_t n)
+{
+	size_t at = 0;
+
+	if (!o)
+		return 0;
+	for (; n - at >= o->size; at += o->size) {
+		int err = o->sink(o->ctx, buf + at, o->size);
+
+		if (err < 0)
+			return err;
+	}
+	memmove(buf, buf + at, n - at);
+	return n - at;
+}
+
+/* Lets an iterator run to its end; without `out` it prints nothing, its effect is in the maps. */
+static int iter_run(struct bpf_program *prog, const struct iter_out *out)
 {
 	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
-	char buf[64];
+	char buf[32 << 10] __attribute__((aligned(8)));
+	size_t left = 0;
 	ssize_t n;
 	int fd, err = 0;
 
@@ -31,9 +58,15 @@ static int iter_run(struct bpf_program *prog)
 		goto out;
 	}
 	do {
-		n = read(fd, buf, sizeof(buf));
-	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
-	if (n < 0)
+		n = read(fd, buf + left, sizeof(buf) - left);
+		if (n > 0) {
+			ssize_t rest = iter_hand(out, buf, left + n);
+
+			err = rest < 0 ? rest : 0;
+			left = rest < 0 ? 0 : rest;
+		}
+	} while (!err && (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))));
+	if (!err && n < 0)
 		err = -errno;
 	close(fd);
 out:
@@ -67,18 +100,18 @@ static int inode_set_add(struct inode_set *s, ino_t ino)
 }
 
 /* iter/tcp shows the namespace of whoever opens it. */
-static int seed_netns(struct bpf_program *prog, const char *path)
+static int iter_in_netns(struct bpf_program *prog, const char *path, const struct iter_out *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return 0; /* the process has ended */
-	err = setns(fd, CLONE_NEWNET) ? -errno : iter_run(prog);
+	err = setns(fd, CLONE_NEWNET) ? -errno : iter_run(prog, out);
 	close(fd);
 	return err;
 }
 
-static int seed_all_netns(struct bpf_program *prog)
+static int iter_all_netns(struct bpf_program *prog, const struct iter_out *out)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), err = 0;
 	struct inode_set seen = {};
@@ -103,7 +136,7 @@ static int seed_all_netns(struct bpf_program *prog)
 			continue;
 		err = inode_set_add(&seen, st.st_ino);
 		if (err > 0)
-			err = seed_netns(prog, path);
+			err = iter_in_netns(prog, path, out);
 	}
 	if (setns(home, CLONE_NEWNET) && !err)
 		err = -errno;
@@ -120,8 +153,16 @@ int seed__run(struct tcplens_bpf *skel)
 	int err = 0;
 
 	if (bpf_program__autoload(skel->progs.seed_tasks))
-		err = iter_run(skel->progs.seed_tasks);
+		err = iter_run(skel->progs.seed_tasks, NULL);
 	if (!err)
-		err = iter_run(skel->progs.seed_files);
-	return err ? err : seed_all_netns(skel->progs.seed_socks);
+		err = iter_run(skel->progs.seed_files, NULL);
+	return err ? err : iter_all_netns(skel->progs.seed_socks, NULL);
+}
+
+int seed__open_lives(struct tcplens_bpf *skel, int (*on_life)(void *ctx, const void *data, size_t n),
+		     void *ctx)
+{
+	const struct iter_out out = { on_life, ctx, sizeof(struct ev_life) };
+
+	return iter_all_netns(skel->progs.life_open, &out);
 }

@@ -3,6 +3,8 @@
 #ifndef TCPLENS_SEED_H
 #define TCPLENS_SEED_H
 
+#include <stddef.h>
+
 struct tcplens_bpf;
 
 /*
@@ -12,5 +14,12 @@ struct tcplens_bpf;
  * it is used).
  */
 int seed__run(struct tcplens_bpf *skel);
+
+/*
+ * The records of connections that are open now (struct ev_life), of all network
+ * namespaces; NEED_LIFE.  Ends early with what on_life returns, if negative.
+ */
+int seed__open_lives(struct tcplens_bpf *skel, int (*on_life)(void *ctx, const void *data, size_t n),
+		     void *ctx);
 
 #endif

@@ -63,6 +63,11 @@ static void tell_lost(const struct ev_lost *l)
 			"tcplens: the connection table was full %" PRIu64
 			" times, so owners are missing: use a larger --connections\n",
 			(uint64_t)l->count);
+	else if (l->hdr.hook == HOOK_LATENCY)
+		fprintf(stderr,
+			"tcplens: %" PRIu64
+			" waits not counted: the kernel's table or the ring buffer was full; use a filter\n",
+			(uint64_t)l->count);
 	else
 		fprintf(stderr,
 			"tcplens: %" PRIu64

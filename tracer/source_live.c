@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "attach.h"
+#include "bucket.h"
 #include "clock.h"
 #include "decode.h"
+#include "seed.h"
 #include "skel.h"
+
+#define LAT_SETTLE_US 2000
 
 /* As in maps.bpf.h. */
 struct hook_stats {
@@ -45,8 +50,97 @@ static int live_drain(struct source *s)
 	return ring_buffer__consume(live_of(s)->ring);
 }
 
+/* As in maps.bpf.h. */
+struct lat_key {
+	__u64 conn;
+	__u16 bucket;
+	__u8 part;
+	__u8 pad[5];
+};
+
+struct lat_value {
+	__u64 count, sum, min, max;
+	struct ev_who who;
+	struct ev_ends ends;
+};
+
+#define LAT_BATCH 1024
+
+static int tell_latency(struct source_live *s, const struct lat_key *k, const struct lat_value *v,
+			__u64 now)
+{
+	struct ev_latency ev = {
+		.hdr = { .type = EV_LATENCY, .len = sizeof(ev), .hook = HOOK_LATENCY, .mono_ns = now },
+		.who = v->who,
+		.ends = v->ends,
+		.count = v->count,
+		.sum_ns = v->sum,
+		.min_ns = v->min,
+		.max_ns = v->max,
+		.part = k->part & LAT_PART_MASK,
+		.has = k->part >> LAT_HAS_SHIFT,
+	};
+
+	return s->src.on_event(s->src.ctx, &ev.hdr);
+}
+
+/* Empties a map that no program writes to any more. */
+static int drain_latency(struct source_live *s, int fd)
+{
+	struct lat_key *keys = calloc(LAT_BATCH, sizeof(*keys));
+	struct lat_value *values = calloc(LAT_BATCH, sizeof(*values));
+	__u64 now = clock_mono_ns();
+	__u32 pos, n;
+	void *in = NULL;
+	int err = keys && values ? 0 : -ENOMEM;
+
+	while (!err) {
+		n = LAT_BATCH;
+		if (bpf_map_lookup_and_delete_batch(fd, in, &pos, keys, values, &n, NULL)) {
+			err = -errno;
+			if (err != -ENOENT) /* the end, perhaps with a last batch */
+				break;
+		}
+		for (__u32 i = 0; i < n; i++) {
+			int ret = tell_latency(s, &keys[i], &values[i], now);
+
+			if (ret < 0)
+				err = ret;
+		}
+		in = &pos;
+	}
+	free(keys);
+	free(values);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* The programs turn to the other map, and the one they have left becomes records. */
+static int live_snapshot(struct source *src)
+{
+	struct source_live *s = (struct source_live *)src;
+	__u32 turn;
+
+	if (!(s->report->need & NEED_LATENCY))
+		return 0;
+	turn = s->skel->bss->lat_turn;
+	__atomic_store_n(&s->skel->bss->lat_turn, turn + 1, __ATOMIC_SEQ_CST);
+	/* Programs that run now still use the old one; they take microseconds. */
+	usleep(LAT_SETTLE_US);
+	return drain_latency(s, bpf_map__fd(turn & 1 ? s->skel->maps.lat1 : s->skel->maps.lat0));
+}
+
+static int on_open_life(void *ctx, const void *data, size_t n)
+{
+	return on_record(ctx, (void *)data, n);
+}
+
 static void live_stop(struct source *s)
 {
+	struct source_live *l = (struct source_live *)s;
+
+	/* What is still open ends with us.  Its records come from the iterator itself. */
+	if (l->report->need & NEED_LIFE)
+		seed__open_lives(l->skel, on_open_life, l);
 	tcplens_bpf__detach(live_of(s)->skel);
 }
 
@@ -66,6 +160,9 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 		struct bpf_program *prog;
 
 		if (r->status != PROG_ATTACHED || r->hook->records != (int)hook)
+			continue;
+		/* `life` makes up for state changes that were left out (state.bpf.c: track_gone()). */
+		if (hook == HOOK_STATE && !(s->report->need & NEED_STATES))
 			continue;
 		prog = bpf_object__find_program_by_name(s->skel->obj, r->prog->prog);
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
@@ -120,6 +217,7 @@ static int live_account(struct source *s)
 static const struct source_ops live_ops = {
 	.fd = live_fd,
 	.drain = live_drain,
+	.snapshot = live_snapshot,
 	.account = live_account,
 	.stop = live_stop,
 };

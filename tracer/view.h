@@ -71,6 +71,8 @@ struct view {
 
 extern const struct view view_trace;
 extern const struct view view_states;
+extern const struct view view_life;
+extern const struct view view_latency;
 extern const struct view view_record;
 
 #endif

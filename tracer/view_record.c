@@ -7,7 +7,12 @@
 static const struct view *const views[] = {
 	&view_trace,
 	&view_states,
+	&view_life,
+	&view_latency,
 };
+
+/* What the kernel sums up is fetched this often. */
+#define SNAPSHOT_NS 1000000000ULL
 
 static int plan(const void *opts, struct view_plan *p, char *err, size_t errlen)
 {
@@ -19,6 +24,7 @@ static int plan(const void *opts, struct view_plan *p, char *err, size_t errlen)
 		p->need |= views[i]->need;
 	}
 	p->prints = p->events;
+	p->tick_ns = SNAPSHOT_NS;
 	return 0;
 }
 

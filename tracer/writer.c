@@ -91,7 +91,7 @@ static int open_file(struct writer *w)
 	if (w->fd < 0)
 		return -errno;
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
-	w->written = 0;
+	w->written = w->tail = 0;
 	return w->ops->begin(w);
 }
 
@@ -111,6 +111,12 @@ static int write_all(int fd, const char *p, size_t len, size_t *n)
 	return 0;
 }
 
+/* The end of the last record of the buffer that leaves room for the end mark in n bytes. */
+static size_t room_for_end(const struct writer *w, size_t n)
+{
+	return w->ops->whole(w->out.p, n - w->ops->end_size);
+}
+
 /*
  * Some of the buffer was written before the disk was full.  The file ends
  * behind its last whole record, and early enough for the end mark to take the
@@ -118,9 +124,7 @@ static int write_all(int fd, const char *p, size_t len, size_t *n)
  */
 static void cut(struct writer *w, size_t n)
 {
-	size_t room = n > w->ops->end_size ? n - w->ops->end_size : 0;
-	size_t keep = w->ops->whole(w->out.p, room);
-	off_t end = w->written + keep;
+	off_t end = n > w->ops->end_size ? w->written + room_for_end(w, n) : w->tail;
 
 	outbuf_reset(&w->out);
 	if (end && w->ops->end && !w->ops->end(w, 0)) {
@@ -148,6 +152,9 @@ static int push(struct writer *w)
 			cut(w, n);
 		return err;
 	}
+	/* Should nothing of the next buffer fit, the end mark takes the last records' place. */
+	if (n > w->ops->end_size)
+		w->tail = w->written + room_for_end(w, n);
 	w->written += n;
 	outbuf_reset(&w->out);
 	return 0;

@@ -79,6 +79,7 @@ struct writer {
 	bool done;	    /* -W files are full: no record is wanted any more */
 	bool failed;
 	__u64 written;	    /* bytes in the current file */
+	__u64 tail;	    /* where records end that leave room for the end mark in it */
 	__u64 period_ns;    /* when -G began the current file */
 	__u64 rotate_ns;    /* when -G is due; 0: never */
 	__u64 count;	    /* of the current file, by -C */

@@ -66,6 +66,19 @@ static void check_wants(const struct want *w, size_t n, const void *ev)
 	}
 }
 
+/* None is forgotten: as many values as the registry has fields for this type. */
+static void check_all(const struct want *w, size_t n, __u16 type, const void *ev)
+{
+	size_t have = 0, known = 0;
+
+	for (size_t i = 0; i < nfields; i++)
+		have += (fields[i].events & FIELD_IN(type)) != 0;
+	for (size_t i = 0; i < n; i++)
+		known += (field_find(w[i].field, strlen(w[i].field))->events & FIELD_IN(type)) != 0;
+	assert_int_equal(known, have);
+	check_wants(w, n, ev);
+}
+
 static void test_segment(void **state)
 {
 	static const struct want wants[] = {
@@ -118,8 +131,101 @@ static void test_segment(void **state)
 	struct ev_segment s = a_segment();
 
 	(void)state;
-	assert_int_equal(COUNT(wants), nfields); /* none forgotten */
-	check_wants(wants, COUNT(wants), &s);
+	check_all(wants, COUNT(wants), EV_SEGMENT, &s);
+}
+
+static void test_life(void **state)
+{
+	static const struct want wants[] = {
+		{ "event", "life", "\"life\"" },
+		{ "time", "08:41:10.123456", "\"2025-11-24T08:41:10.123456789Z\"" },
+		{ "mono_ns", "5000123456789", "5000123456789" },
+		{ "pid", "4211", "4211" },
+		{ "tid", "4212", "4212" },
+		{ "comm", "curl", "\"curl\"" },
+		{ "uid", "1000", "1000" },
+		{ "owner", "connect", "\"connect\"" },
+		{ "conn", "77", "\"77\"" },
+		{ "netns", "4026531840", "4026531840" },
+		{ "cgroup_id", "4242", "4242" },
+		{ "ip", "4", "4" },
+		{ "laddr", "10.0.0.1", "\"10.0.0.1\"" },
+		{ "lport", "43210", "43210" },
+		{ "raddr", "10.0.0.2", "\"10.0.0.2\"" },
+		{ "rport", "443", "443" },
+		{ "local", "10.0.0.1:43210", "\"10.0.0.1:43210\"" },
+		{ "remote", "10.0.0.2:443", "\"10.0.0.2:443\"" },
+		{ "dir", "out", "\"out\"" },
+		{ "state", "FIN-WAIT-2", "\"FIN-WAIT-2\"" },
+		{ "srtt_us", "1250", "1250" },
+		{ "min_rtt_us", "900", "900" },
+		{ "retrans", "3", "3" },
+		{ "partial", NULL, NULL },
+		{ "tx", "9999", "9999" },
+		{ "rx", "1.43M", "1500000" },
+		{ "dur_us", "2.00s", "2000000" },
+		{ "connect_us", "20.0ms", "20000" },
+		{ "avg_rtt_us", "1.00ms", "1000" },
+		{ "retrans_bytes", "1", "1" },
+		{ "retrans_pct", "0.0", "0.0" },
+		{ "segs_out", "20", "20" },
+		{ "segs_in", "21", "21" },
+		{ "data_segs_out", "10", "10" },
+		{ "data_segs_in", "11", "11" },
+		{ "ended_by", "local", "\"local\"" },
+		{ "ended", "fin", "\"fin\"" },
+		{ "open", NULL, NULL },
+		{ "limit", "rwnd", "\"rwnd\"" },
+		{ "verdict", "rwnd 50%, app 44%, path 5%, handshake 1%",
+		  "{\"handshake\":1,\"loss\":0,\"rwnd\":50,\"sndbuf\":0,\"path\":5,\"reader\":0,\"app\":44}" },
+	};
+	struct ev_life l = a_life();
+
+	(void)state;
+	check_all(wants, COUNT(wants), EV_LIFE, &l);
+}
+
+/* What is not known of a connection is absent. */
+static void test_life_bare(void **state)
+{
+	static const struct want wants[] = {
+		{ "dir", NULL, NULL },
+		{ "srtt_us", NULL, NULL },
+		{ "min_rtt_us", NULL, NULL },
+		{ "avg_rtt_us", NULL, NULL },
+		{ "connect_us", NULL, NULL },
+		{ "ended_by", NULL, NULL },
+		{ "ended", "open", "\"open\"" },
+		{ "open", "yes", "true" },
+		{ "partial", "yes", "true" },
+		{ "retrans_pct", NULL, NULL },
+		{ "tx", "0", "0" },
+		{ "limit", "app", "\"app\"" },
+	};
+	struct ev_life l = a_life();
+
+	(void)state;
+	memset((char *)&l + offsetof(struct ev_life, dur_ns), 0,
+	       sizeof(l) - offsetof(struct ev_life, dur_ns));
+	l.min_rtt_us = ~0U;
+	l.state = 1;
+	l.has = LIFE_PARTIAL;
+	check_wants(wants, COUNT(wants), &l);
+}
+
+static void test_latency(void **state)
+{
+	static const struct want wants[] = {
+		{ "event", "latency", "\"latency\"" }, { "part", "network", "\"network\"" },
+		{ "count", "1", "1" },		       { "wait_us", "250ms", "250000" },
+		{ "pid", "4211", "4211" },
+	};
+	struct ev_latency l = a_latency();
+
+	(void)state;
+	check_wants(wants, COUNT(wants), &l);
+	l.has = 0;
+	assert_null(json_of("wait_us", &l));
 }
 
 /* A segment of which nothing but the header is known: nothing may be invented. */
@@ -478,7 +584,10 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_segment),	   cmocka_unit_test(test_segment_bare),
+		cmocka_unit_test(test_segment),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_life_bare),
+		cmocka_unit_test(test_latency),	   cmocka_unit_test(test_segment_bare),
 		cmocka_unit_test(test_zeros),	   cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_comm),	   cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_relative),   cmocka_unit_test(test_flags),

@@ -71,7 +71,16 @@ static void test_enums(void **state)
 	(void)state;
 	check_range(how_name, 0, HOW_MAX);
 	check_range(hook_name, 0, HOOK_MAX);
-	check_range(event_name, EV_SEGMENT, EV_TYPE_MAX);
+	check_range(part_name, 0, PART_MAX);
+	check_range(limit_name, 0, LIMIT_MAX);
+	check_range(end_name, 0, END_MAX);
+	check_range(group_name, 0, GROUP_MAX);
+	check_range(event_name, EV_SEGMENT, EV_LOST + 1); /* the numbers have gaps */
+	assert_string_equal(event_name(EV_LIFE), "life");
+	assert_string_equal(event_name(EV_LATENCY), "latency");
+	assert_null(event_name(EV_TYPE_MAX));
+	assert_int_equal(group_parse("port"), GROUP_PORT);
+	assert_int_equal(group_parse("ports"), -EINVAL);
 	assert_null(event_name(EV_NONE));
 	assert_string_equal(how_name(HOW_UNKNOWN), "unknown");
 	assert_string_equal(how_name(HOW_LISTENER), "listener");

@@ -94,6 +94,52 @@ struct ev_lost a_loss(void)
 	};
 }
 
+struct ev_life a_life(void)
+{
+	return (struct ev_life){
+		.hdr = { .type = EV_LIFE, .len = sizeof(struct ev_life), .hook = HOOK_LIFE,
+			 .mono_ns = T_MONO },
+		.who = a_process(),
+		.ends = the_ends(),
+		.dur_ns = 2000000000,
+		.connect_ns = 20000000,
+		.tx_bytes = 9999,
+		.rx_bytes = 1500000,
+		.retrans_bytes = 1,
+		.limit_ns = { [LIMIT_HANDSHAKE] = 20000000, [LIMIT_RWND] = 1000000000,
+			      [LIMIT_PATH] = 100000000 },
+		.rtt_sum_us = 5000,
+		.rtt_count = 5,
+		.srtt_us = 1250,
+		.min_rtt_us = 900,
+		.segs_out = 20,
+		.segs_in = 21,
+		.data_segs_out = 10,
+		.data_segs_in = 11,
+		.retrans = 3,
+		.end = END_FIN,
+		.by = BY_LOCAL,
+		.state = 5,
+		.has = LIFE_HAS_CONNECT | LIFE_HAS_DIR,
+	};
+}
+
+struct ev_latency a_latency(void)
+{
+	return (struct ev_latency){
+		.hdr = { .type = EV_LATENCY, .len = sizeof(struct ev_latency), .hook = HOOK_LATENCY,
+			 .mono_ns = T_MONO },
+		.who = a_process(),
+		.ends = the_ends(),
+		.count = 1,
+		.sum_ns = 250000000,
+		.min_ns = 250000000,
+		.max_ns = 250000000,
+		.part = PART_NETWORK,
+		.has = LATENCY_SINGLE | LATENCY_HAS_DIR,
+	};
+}
+
 /* splitmix64 */
 __u64 random_u64(__u64 *seed)
 {

@@ -35,6 +35,10 @@ struct ev_segment a_segment(void);
 /* The same connection from SYN-SENT to ESTABLISHED. */
 struct ev_state a_state(void);
 struct ev_lost a_loss(void);
+/* The same connection, closed by curl after 2 s; half of them waited for the peer's window. */
+struct ev_life a_life(void);
+/* One wait of 250 ms in the network. */
+struct ev_latency a_latency(void);
 
 /* The same numbers for the same seed, on every machine. */
 __u64 random_u64(__u64 *seed);

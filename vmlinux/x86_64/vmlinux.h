@@ -257,6 +257,7 @@ struct sk_buff {
 		};
 	};
 	struct sock *sk;
+	char cb[48];
 	unsigned int len;
 	unsigned int data_len;
 	union {
@@ -271,6 +272,13 @@ struct sk_buff {
 	sk_buff_data_t end;
 	unsigned char *head;
 	unsigned char *data;
+};
+
+struct tcp_skb_cb {
+	__u32 seq;
+	__u32 end_seq;
+	__u8 tcp_flags;
+	__u32 ack_seq;
 };
 
 struct skb_shared_info {
@@ -344,6 +352,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	union {
+		long unsigned int skc_flags;
 		struct sock *skc_listener;
 	};
 };
@@ -354,7 +363,12 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
+	u8 sk_shutdown;
 	struct socket *sk_socket;
+};
+
+enum sock_flags {
+	SOCK_DONE = 1,
 };
 
 struct inet_sock {
@@ -374,14 +388,32 @@ struct minmax {
 	struct minmax_sample s[3];
 };
 
+struct inet_connection_sock {
+	__u8 icsk_ca_state: 5;
+};
+
 struct tcp_sock {
+	u64 bytes_received;
+	u32 segs_in;
+	u32 data_segs_in;
+	u32 rcv_nxt;
+	u32 copied_seq;
 	u32 snd_nxt;
+	u32 segs_out;
+	u32 data_segs_out;
+	u64 bytes_sent;
 	u32 snd_una;
+	u32 rcv_tstamp;
+	u32 chrono_start;
+	u32 chrono_stat[3];
+	u8 chrono_type: 2;
 	u32 srtt_us;
 	struct minmax rtt_min;
 	struct tcp_options_received rx_opt;
 	u32 snd_ssthresh;
 	u32 snd_cwnd;
+	u32 write_seq;
+	u64 bytes_retrans;
 	u32 total_retrans;
 	bool is_mptcp;
 };

@@ -17,7 +17,7 @@ BACKEND = os.environ.get("TCPLENS_BACKEND") or ""
 
 EVENTS = {"segment", "state", "connect", "accept", "life", "latency", "retransmit", "drop",
           "reset", "stall", "lost", "alert", "blocked"}
-HOOKS = {"segment-out", "segment-in", "state", "conn"}
+HOOKS = {"segment-out", "segment-in", "state", "conn", "life", "latency"}
 
 
 def parse_summary(err):
@@ -70,6 +70,8 @@ class Result:
         self.records = [r for r in self.all if r.get("event") != "lost"]
         self.segments = [r for r in self.all if r.get("event") == "segment"]
         self.states = [r for r in self.all if r.get("event") == "state"]
+        self.lives = [r for r in self.all if r.get("event") == "life"]
+        self.latencies = [r for r in self.all if r.get("event") == "latency"]
         self.lost = {}
         for r in self.all:
             if r.get("event") == "lost":

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What happens to the data of a connection, for the views that need struct
+ * track: it arrives, is read, is sent, leaves, is acknowledged; and loss
+ * recovery and resets.  All but the last of a direction's hooks run under the
+ * socket's lock.
+ */
+#ifndef TCPLENS_FLOW_BPF_H
+#define TCPLENS_FLOW_BPF_H
+
+#include "latency.bpf.h"
+#include "life.bpf.h"
+#include "packet.bpf.h"
+
+#define TCPHDR_FIN 0x01
+
+/* A full socket that is tracked: its connection, its track, its ends. */
+struct flow {
+	struct conn *c;
+	struct track *t;
+	struct ev_ends e;
+};
+
+static __always_inline int flow_get(struct flow *f, struct sock *sk)
+{
+	f->c = conn_get(sk);
+	if (!f->c)
+		return 0;
+	f->t = track_of(f->c);
+	if (!f->t)
+		return 0;
+	sock_ends(&f->e, sk, 1);
+	return 1;
+}
+
+static __always_inline struct tcp_skb_cb *skb_cb(struct sk_buff *skb)
+{
+	return AS(struct tcp_skb_cb, (void *)skb + bpf_core_field_offset(struct sk_buff, cb));
+}
+
+/* The FIN counts as a byte, which nobody reads as such. */
+static __always_inline __u32 rcv_end(struct sock *sk)
+{
+	unsigned long flags = RD(sk, __sk_common.skc_flags);
+	__u32 fin = !!(flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE)));
+
+	return RD(AS(struct tcp_sock, sk), rcv_nxt) - fin;
+}
+
+static __always_inline void life_on_segment(struct sock *sk, struct track *t)
+{
+	__u32 srtt = RD(AS(struct tcp_sock, sk), srtt_us) >> 3;
+
+	if (srtt) {
+		t->rtt_sum_us += srtt;
+		t->rtt_count++;
+	}
+	/* Where there is no tcp_cong_state_set (before 5.19), seen one segment late. */
+	life_on_ca(sk, t, RD_BITS(AS(struct inet_connection_sock, sk), icsk_ca_state));
+}
+
+/* TCP has found the socket, and is about to process the segment. */
+static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct tcp_skb_cb *cb;
+	struct tcp_sock *tp;
+	__u32 seq, end, rcv_nxt, copied;
+	struct flow f;
+
+	sk = AS(struct sock, sk);
+	if (!flow_get(&f, sk))
+		return 0;
+	tp = AS(struct tcp_sock, sk);
+	cb = skb_cb(skb);
+	if (cfg.emit_life)
+		life_on_segment(sk, f.t);
+	if (cfg.emit_latency)
+		lat_on_ack(sk, f.c, f.t, &f.e, RD(cb, ack_seq), now);
+	seq = RD(cb, seq);
+	end = RD(cb, end_seq) - !!(RD(cb, tcp_flags) & TCPHDR_FIN);
+	rcv_nxt = RD(tp, rcv_nxt);
+	/* Out of order, or old: nothing to read comes of it. */
+	if (seq_before(rcv_nxt, seq) || !seq_before(rcv_nxt, end))
+		return 0;
+	copied = RD(tp, copied_seq);
+	if (cfg.emit_life && copied == rcv_nxt) {
+		f.t->unread_ns = 0;
+		life_unread(sk, f.t, now, 1);
+	}
+	if (cfg.emit_latency)
+		lat_on_arrival(sk, f.c, f.t, &f.e, rcv_nxt, copied, now);
+	return 0;
+}
+
+/* In tcp_rcv_established(), at its beginning; on every kernel. */
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(flow_segment_tp, struct sock *sk, struct sk_buff *skb)
+{
+	return on_segment(sk, skb);
+}
+
+static __always_inline int on_segment_other(struct sock *sk, struct sk_buff *skb)
+{
+	__u8 state = RD(AS(struct sock, sk), __sk_common.skc_state);
+
+	if (state == ST_LISTEN || state == ST_SYN_SENT)
+		return 0;
+	return on_segment(sk, skb);
+}
+
+SEC("?fentry/tcp_rcv_state_process")
+int BPF_PROG(flow_segment_fentry, struct sock *sk, struct sk_buff *skb)
+{
+	return on_segment_other(sk, skb);
+}
+
+SEC("?kprobe/tcp_rcv_state_process")
+int BPF_KPROBE(flow_segment_kprobe, struct sock *sk, struct sk_buff *skb)
+{
+	return on_segment_other(sk, skb);
+}
+
+/*
+ * 6.3 (40e0b0908142): data was queued, in any state.  For those in which
+ * tcp_rcv_established() does not run.
+ */
+SEC("?tp_btf/sk_data_ready")
+int BPF_PROG(flow_ready_tp, struct sock *sk)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 copied, end;
+	struct flow f;
+	__u8 state;
+
+	sk = AS(struct sock, sk);
+	state = RD(sk, __sk_common.skc_state);
+	if (state == ST_ESTABLISHED || state == ST_LISTEN || !sock_is_tcp(sk) || !flow_get(&f, sk))
+		return 0;
+	copied = RD(AS(struct tcp_sock, sk), copied_seq);
+	end = rcv_end(sk);
+	if (!seq_before(copied, end))
+		return 0;
+	if (cfg.emit_life)
+		life_unread(sk, f.t, now, 1);
+	if (cfg.emit_latency && !f.t->rx.ns)
+		lat_on_arrival(sk, f.c, f.t, &f.e, copied, copied, now);
+	return 0;
+}
+
+/* In the reader's call, after copying: copied_seq has moved on. */
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(flow_read_tp, struct sock *sk)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 copied, end;
+	struct flow f;
+
+	sk = AS(struct sock, sk);
+	if (!flow_get(&f, sk))
+		return 0;
+	copied = RD(AS(struct tcp_sock, sk), copied_seq);
+	end = rcv_end(sk);
+	if (cfg.emit_life && !seq_before(copied, end))
+		life_unread(sk, f.t, now, 0);
+	if (cfg.emit_latency)
+		lat_on_read(f.c, f.t, &f.e, copied, end, now);
+	return 0;
+}
+
+static __always_inline int on_send(struct sock *sk, int repeats)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct flow f;
+
+	sk = AS(struct sock, sk);
+	if (flow_get(&f, sk))
+		lat_on_send(sk, f.c, f.t, &f.e, repeats, now);
+	return 0;
+}
+
+SEC("?fentry/tcp_sendmsg")
+int BPF_PROG(flow_send_fentry, struct sock *sk)
+{
+	return on_send(sk, 0);
+}
+
+SEC("?kprobe/tcp_sendmsg")
+int BPF_KPROBE(flow_send_kprobe, struct sock *sk)
+{
+	return on_send(sk, 0);
+}
+
+/* 6.16: for each piece of a call, from before it waits for room. */
+SEC("?tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(flow_send_tp, struct sock *sk)
+{
+	return on_send(sk, 1);
+}
+
+/* 6.3 (6e6eda44b939): the call returns. */
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(flow_sent_tp, struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	struct track *t = c ? track_of(c) : 0;
+
+	if (t)
+		t->in_send = 0;
+	return 0;
+}
+
+/* On its way to the device, headers and all. */
+SEC("?tp_btf/net_dev_queue")
+int BPF_PROG(flow_xmit_tp, struct sk_buff *skb)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct packet p = {};
+	struct tcphdr *th;
+	struct sock *sk;
+	__u32 seq, hlen;
+	struct flow f;
+
+	skb = AS(struct sk_buff, skb);
+	sk = AS(struct sock, RD(skb, sk));
+	if (!sk || !flow_get(&f, sk) || packet_parse(&p, skb, RD(skb, network_header)) <= 0)
+		return 0;
+	th = AS(struct tcphdr, p.th);
+	hlen = (tcp_word(p.th) >> 12) * 4;
+	if (p.len <= hlen)
+		return 0;
+	seq = bpf_ntohl(RD(th, seq));
+	lat_on_xmit(sk, f.c, f.t, &f.e, seq, seq + p.len - hlen, now);
+	return 0;
+}
+
+/* 6.0: as it happens. */
+SEC("?tp_btf/tcp_cong_state_set")
+int BPF_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
+{
+	struct conn *c = conn_get(sk);
+	struct track *t = c ? track_of(c) : 0;
+
+	if (t)
+		life_on_ca(AS(struct sock, sk), t, ca);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_receive_reset")
+int BPF_PROG(flow_reset_tp, struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	struct track *t = c ? track_of(c) : 0;
+
+	if (t)
+		life_on_reset(AS(struct sock, sk), t);
+	return 0;
+}
+
+/*
+ * What is still open when the tracer ends: run by user space, which reads the
+ * records from the iterator itself, so that none can be lost.
+ */
+SEC("?iter/tcp")
+int life_open(struct bpf_iter__tcp *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->sk_common;
+	struct ev_life l;
+	struct flow f;
+	__u64 now = bpf_ktime_get_ns();
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	sk = AS(struct sock, sk);
+	state = RD(sk, __sk_common.skc_state);
+	if (!state_is_full(state) || state == ST_LISTEN || state == ST_CLOSE || !flow_get(&f, sk))
+		return 0;
+	if ((f.t->bits & TRACK_DONE) || !conn_passes(f.c, &f.e))
+		return 0;
+	f.t->bits |= TRACK_DONE;
+	__builtin_memset(&l, 0, sizeof(l));
+	l.hdr.type = EV_LIFE;
+	l.hdr.len = sizeof(l);
+	l.hdr.hook = HOOK_LIFE;
+	l.hdr.mono_ns = now;
+	life_fill(&l, sk, f.c, f.t, &f.e, now);
+	l.state = state;
+	bpf_seq_write(ctx->meta->seq, &l, sizeof(l));
+	return 0;
+}
+
+#endif
