@@ -50,49 +50,26 @@ static __always_inline void who_write_end(struct conn *c)
 	c->verdict = VERDICT_NONE;
 }
 
-/* A connection of which nothing is known yet. */
-static __always_inline void conn_init(struct conn *c, struct sock *sk)
-{
-	__u8 how = sock_is_kernels(sk) ? HOW_KERNEL : HOW_UNKNOWN;
-
-	who_write_begin(c);
-	who_none(&c->who, how);
-	c->who.conn = conn_new_id();
-	c->who.netns = sock_netns(sk);
-	c->sk = (__u64)sk;
-	c->wire_key = 0;
-	c->since_ns = 0;
-	c->iss = c->irs = 0;
-	c->comm_gen = 0;
-	c->cred = 0;
-	c->known = 0;
-	c->state = 0;
-	c->snd_wscale = c->rcv_wscale = 0;
-	who_write_end(c);
-}
-
 /*
- * A fresh connection for `sk`, which has none.  NULL if there is no room: counted.
- * Inline, as is all that claims slots: see drop_atomics() in attach.c.
+ * conn_make.bpf.h.  Global functions with scalar arguments, as those of
+ * store.bpf.h: what they do is rare, and would be verified again at every call.
  */
+
+/* A fresh connection for the socket at this address; 0: there is no room (counted). */
+__u32 conn_make(__u64 sk);
+
+/* The same socket begins another connection. */
+int conn_remake(__u32 num);
+
+/* The task of this system call owns the connection from now on. */
+int conn_own(__u32 num, __u32 how);
+
+/* by_tuple leads to it by this key from now on.  1, or 0: there is no room (counted). */
+int conn_index_by(__u32 num, __u64 key);
+
 static __always_inline struct conn *conn_add(struct sock *sk)
 {
-	__u64 key = sock_key(sk);
-	__u32 n = number_new();
-	struct conn *c = conn_at(n);
-
-	if (!c)
-		goto full;
-	conn_init(c, sk);
-	c->num = n;
-	/* The tag of another socket in the same buckets (1 in 2^29): neither would be found surely. */
-	if (!index_find(INDEX_SOCK, key) && index_add(INDEX_SOCK, key, n))
-		return c;
-	c->sk = 0;
-	number_free(n);
-full:
-	count_lost(HOOK_CONN);
-	return 0;
+	return conn_at(conn_make(number_of(sk)));
 }
 
 /*
@@ -169,29 +146,10 @@ static __always_inline void conn_unindex(struct conn *c)
  */
 static __always_inline void conn_index(struct conn *c, const struct tuple *t, int behind_nat)
 {
-	__u64 key = tuple_key(t);
-	__u32 n = index_find(INDEX_TUPLE, key);
-	struct conn *former = conn_at(n);
-
-	conn_unindex(c);
-	if (former && former != c) {
-		/* Of a socket that has come to its end; or a mere collision (1 in 2^29). */
-		if (former->wire_key != key) {
-			count_lost(HOOK_CONN);
-			return;
-		}
-		former->wire_key = 0;
-		index_del(INDEX_TUPLE, key, n);
-	}
-	if (!index_add(INDEX_TUPLE, key, c->num)) {
-		count_lost(HOOK_CONN);
+	if (!conn_index_by(c->num, tuple_key(t)) || !behind_nat)
 		return;
-	}
-	if (behind_nat) {
-		bpf_map_update_elem(&nat, &c->num, t, BPF_ANY);
-		c->known |= CONN_NAT;
-	}
-	c->wire_key = key;
+	bpf_map_update_elem(&nat, &c->num, t, BPF_ANY);
+	c->known |= CONN_NAT;
 }
 
 /* The end of a full socket. */
@@ -243,15 +201,6 @@ static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 
 	return 0;
 }
 
-/* The task of this system call owns it. */
-static __always_inline void conn_set_owner(struct conn *c, __u8 how)
-{
-	struct task_struct *t = (void *)bpf_get_current_task();
-
-	cred_learn(t);
-	conn_set_task(c, t, how);
-}
-
 /* Nothing about the owner has changed since `who` was filled in from this task's process. */
 static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, __u64 pid_tgid)
 {
@@ -283,7 +232,7 @@ static __always_inline void conn_used(struct conn *c)
 		return;
 	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
 		how = HOW_IO;
-	conn_set_owner(c, how);
+	conn_own(c->num, how);
 }
 
 /*

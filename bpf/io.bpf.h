@@ -106,7 +106,7 @@ static __always_inline int on_accept(struct sock *sk)
 		who_write_end(c);
 		return 0;
 	}
-	conn_set_owner(c, HOW_ACCEPT);
+	conn_own(c->num, HOW_ACCEPT);
 	if (TRACK_WANTED)
 		track_accepted(sk, c, &e);
 	return 0;

@@ -50,7 +50,6 @@ static __always_inline int packet_v4(struct packet *p)
 	hlen = (RAW8(p->ih, 0) & 15) * 4;
 	tot = bpf_ntohs(RD(h, tot_len));
 	p->th = p->ih + hlen;
-	p->ip = 4;
 	/* 0: larger than 64 KiB (BIG TCP); otherwise skb->len may count Ethernet padding. */
 	if (tot)
 		p->len = tot - hlen;
@@ -75,7 +74,6 @@ static __always_inline int packet_v6(struct packet *p)
 	if (next != IPPROTO_TCP)
 		return 0;
 	p->th = p->ih + hlen;
-	p->ip = 6;
 	if (plen) /* 0: jumbogram */
 		p->len = plen - (hlen - sizeof(struct ipv6hdr));
 	return 1;
@@ -109,6 +107,8 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 	}
 	if (!found)
 		return 0;
+	/* As a number of which the verifier knows nothing: it would follow each way to the end otherwise. */
+	p->ip = RAW8(p->ih, 0) >> 4;
 	if (p->th + sizeof(struct tcphdr) > (void *)data + (len - data_len))
 		return -1;
 	if (!p->len)

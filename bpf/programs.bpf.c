@@ -7,6 +7,7 @@
  * type").  The rest, which runs far less often, reads the portable way.
  */
 #define DIRECT_READS 1
+#include "conn_make.bpf.h"
 #include "segment_out.bpf.h"
 #include "segment_in.bpf.h"
 #include "state.bpf.h"

@@ -80,8 +80,7 @@ static __always_inline struct conn *conn_begin(struct sock *sk, __u8 how)
 	struct conn *c = conn_get(sk);
 
 	if (c) {
-		conn_unindex(c);
-		conn_init(c, sk);
+		conn_remake(c->num);
 	} else {
 		c = conn_add(sk);
 		if (!c)
@@ -91,7 +90,7 @@ static __always_inline struct conn *conn_begin(struct sock *sk, __u8 how)
 		if (task_is_kernel((void *)bpf_get_current_task()))
 			c->who.how = HOW_KERNEL;
 		else
-			conn_set_owner(c, how);
+			conn_own(c->num, how);
 	}
 	return c;
 }

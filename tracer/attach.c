@@ -28,6 +28,7 @@ struct way {
 	bool direct; /* config.direct */
 	bool dynptr; /* config.dynptr */
 	bool expr;   /* config.expr: its program is accepted */
+	bool atomics; /* config.atomics: by open_skel() */
 };
 
 /* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
@@ -289,7 +290,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
 	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
 	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
-	store__configure(skel, o->conns_max);
+	store__configure(skel, o->conns_max, w.atomics);
 	if (!cfg->accept_by_cred)
 		bpf_map__set_max_entries(skel->maps.creds, 1);
 	if (!(o->need & NEED_CHILDREN))
@@ -315,31 +316,43 @@ static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 	return store__fill(skel);
 }
 
-/* What tcplens_bpf__open() does, with the user's expression in the object file. */
-static struct tcplens_bpf *open_skel(const struct expr_code *code)
+/*
+ * What tcplens_bpf__open() does, with the user's expression in the object file,
+ * and without what this kernel's instruction set lacks.
+ */
+static struct tcplens_bpf *open_skel(struct way *w, const struct expr_code *code)
 {
-	struct tcplens_bpf *skel;
-	void *obj = NULL;
-	int err;
+	struct tcplens_bpf *skel = calloc(1, sizeof(*skel));
+	void *with_expr = NULL;
+	const void *elf;
+	int err, changed = 0;
 
-	if (!code)
-		return tcplens_bpf__open();
-	skel = calloc(1, sizeof(*skel));
 	if (!skel)
 		return NULL;
 	err = tcplens_bpf__create_skeleton(skel);
+	if (!err && code)
+		err = expr_elf_patch(skel->skeleton->data, skel->skeleton->data_sz, code->insns,
+				     code->n * sizeof(*code->insns), &with_expr,
+				     &skel->skeleton->data_sz);
 	if (err)
 		goto fail;
-	err = expr_elf_patch(skel->skeleton->data, skel->skeleton->data_sz, code->insns,
-			     code->n * sizeof(*code->insns), &obj, &skel->skeleton->data_sz);
+	elf = with_expr ? with_expr : skel->skeleton->data;
+	changed = store__prepare(&elf, skel->skeleton->data_sz);
+	err = changed < 0 ? changed : 0;
 	if (err)
 		goto fail;
-	skel->skeleton->data = obj;
+	w->atomics = !changed;
+	skel->skeleton->data = (void *)elf;
 	err = bpf_object__open_skeleton(skel->skeleton, NULL);
-	free(obj); /* read, and not needed any more */
+	/* The object file is read, and not needed any more. */
+	if (changed)
+		free((void *)elf);
+	free(with_expr);
 	if (!err)
 		return skel;
+	with_expr = NULL;
 fail:
+	free(with_expr);
 	tcplens_bpf__destroy(skel);
 	errno = -err;
 	return NULL;
@@ -351,7 +364,7 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 {
 	char *why = rep->why_not[b];
 	size_t len = sizeof(rep->why_not[b]);
-	struct tcplens_bpf *skel = open_skel(w.expr ? o->expr : NULL);
+	struct tcplens_bpf *skel = open_skel(&w, w.expr ? o->expr : NULL);
 	int err;
 
 	if (!skel) {

@@ -10,65 +10,32 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/bpf.h>
 
+#include "atomics.h"
 #include "config.h"
 #include "skel.h"
 
 #define SLOTS_PER_BUCKET 8 /* BUCKET_SLOTS in maps.bpf.h */
 #define CONNS_PER_BUCKET 4 /* half full at most */
 
-/* May a program use an atomic operation that returns a value (5.12, 5ca419f2864a)? */
-static bool have_atomics(void)
+int store__prepare(const void **elf, size_t size)
 {
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_STX | BPF_DW | BPF_ATOMIC, .dst_reg = BPF_REG_10,
-		  .src_reg = BPF_REG_0, .off = -8, .imm = BPF_ADD | BPF_FETCH },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "tcplens_try", "GPL", insns,
-			       sizeof(insns) / sizeof(insns[0]), NULL);
+	void *copy;
+	int err;
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
-static bool is_new_atomic(const struct bpf_insn *i)
-{
-	return BPF_CLASS(i->code) == BPF_STX && BPF_MODE(i->code) == BPF_ATOMIC && i->imm;
-}
-
-/*
- * A kernel without them refuses a program that has them, be it where it never
- * comes to (resolve_pseudo_ldimm64() looks at every instruction).  There they
- * are behind cfg.atomics, so anything may stand in their place.
- */
-static void drop_atomics(struct tcplens_bpf *skel)
-{
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, skel->obj) {
-		size_t n = bpf_program__insn_cnt(prog);
-		struct bpf_insn *copy = malloc(n * sizeof(*copy));
-
-		if (!copy)
-			return;
-		memcpy(copy, bpf_program__insns(prog), n * sizeof(*copy));
-		for (size_t i = 0; i < n; i++)
-			if (is_new_atomic(&copy[i]))
-				copy[i] = (struct bpf_insn){
-					.code = BPF_ALU64 | BPF_MOV | BPF_K,
-					.dst_reg = copy[i].imm == BPF_CMPXCHG ? BPF_REG_0 :
-										copy[i].src_reg,
-				};
-		bpf_program__set_insns(prog, copy, n);
+	if (atomics__allowed())
+		return 0;
+	copy = malloc(size);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, *elf, size);
+	err = atomics__drop(copy, size);
+	if (err) {
 		free(copy);
+		return err;
 	}
+	*elf = copy;
+	return 1;
 }
 
 /* Nobody outside is to know what collides; without entropy at boot a guess is hard enough. */
@@ -82,7 +49,7 @@ static void set_secrets(struct config *cfg)
 	cfg->hash_mul = secret[1] | 1;
 }
 
-void store__configure(struct tcplens_bpf *skel, __u32 conns)
+void store__configure(struct tcplens_bpf *skel, __u32 conns, bool atomics)
 {
 	struct config *cfg = (struct config *)&skel->rodata->cfg;
 	__u32 buckets = 16;
@@ -91,16 +58,14 @@ void store__configure(struct tcplens_bpf *skel, __u32 conns)
 		buckets *= 2;
 	cfg->conns_max = conns + 1; /* the first is never used */
 	cfg->index_mask = buckets - 1;
-	cfg->atomics = have_atomics();
+	cfg->atomics = atomics;
 	set_secrets(cfg);
 	bpf_map__set_max_entries(skel->maps.conns, conns + 1);
 	bpf_map__set_max_entries(skel->maps.by_sock, buckets);
 	bpf_map__set_max_entries(skel->maps.by_tuple, buckets);
 	bpf_map__set_max_entries(skel->maps.free_conns, conns);
-	if (cfg->atomics)
-		return;
-	bpf_map__set_max_entries(skel->maps.claims, buckets * SLOTS_PER_BUCKET);
-	drop_atomics(skel);
+	if (!atomics)
+		bpf_map__set_max_entries(skel->maps.claims, buckets * SLOTS_PER_BUCKET);
 }
 
 int store__fill(struct tcplens_bpf *skel)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* How connections come into the store, and what changes in them rarely. */
+#ifndef TCPLENS_CONN_MAKE_BPF_H
+#define TCPLENS_CONN_MAKE_BPF_H
+
+#include "conn.bpf.h"
+
+/* A connection of which nothing is known yet. */
+static __always_inline void conn_init(struct conn *c, struct sock *sk)
+{
+	__u8 how = sock_is_kernels(sk) ? HOW_KERNEL : HOW_UNKNOWN;
+
+	who_write_begin(c);
+	who_none(&c->who, how);
+	c->who.conn = conn_new_id();
+	c->who.netns = sock_netns(sk);
+	c->sk = (__u64)sk;
+	c->wire_key = 0;
+	c->since_ns = 0;
+	c->iss = c->irs = 0;
+	c->comm_gen = 0;
+	c->cred = 0;
+	c->known = 0;
+	c->state = 0;
+	c->snd_wscale = c->rcv_wscale = 0;
+	who_write_end(c);
+}
+
+__noinline __u32 conn_make(__u64 addr)
+{
+	struct sock *sk = AS(struct sock, (void *)addr);
+	__u64 key = sock_key(sk);
+	__u32 n = number_new();
+	struct conn *c = conn_at(n);
+
+	if (!c)
+		goto full;
+	conn_init(c, sk);
+	c->num = n;
+	/* The tag of another socket in the same buckets (1 in 2^29): neither would be found surely. */
+	if (!index_find(INDEX_SOCK, key) && index_add(INDEX_SOCK, key, n))
+		return n;
+	c->sk = 0;
+	number_free(n);
+full:
+	count_lost(HOOK_CONN);
+	return 0;
+}
+
+/* Begins anew: the same socket, another connection. */
+__noinline int conn_remake(__u32 num)
+{
+	struct conn *c = conn_at(num);
+
+	if (!c)
+		return 0;
+	conn_unindex(c);
+	conn_init(c, AS(struct sock, (void *)c->sk));
+	return 1;
+}
+
+__noinline int conn_own(__u32 num, __u32 how)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	struct conn *c = conn_at(num);
+
+	if (!c)
+		return 0;
+	cred_learn(t);
+	conn_set_task(c, t, how);
+	return 1;
+}
+
+__noinline int conn_index_by(__u32 num, __u64 key)
+{
+	struct conn *c = conn_at(num), *former;
+	__u32 n = index_find(INDEX_TUPLE, key);
+
+	if (!c)
+		return 0;
+	conn_unindex(c);
+	former = conn_at(n);
+	if (former && n != num) {
+		/* Of a socket that has come to its end; or a mere collision (1 in 2^29). */
+		if (former->wire_key != key)
+			goto lost;
+		former->wire_key = 0;
+		index_del(INDEX_TUPLE, key, n);
+	}
+	if (!index_add(INDEX_TUPLE, key, num))
+		goto lost;
+	c->wire_key = key;
+	return 1;
+lost:
+	count_lost(HOOK_CONN);
+	return 0;
+}
+
+#endif
