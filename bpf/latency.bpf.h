@@ -67,7 +67,7 @@ static __noinline int lat_new(struct conn *c, const struct ev_ends *e, struct la
 }
 
 /* One wait, from `since` to `now`. */
-static __noinline int lat_add(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
+static __always_inline void lat_add_body(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
 			      __u64 since)
 {
 	/* Clocks of two CPUs may differ by some ns. */
@@ -76,11 +76,11 @@ static __noinline int lat_add(struct conn *c, const struct ev_ends *e, __u8 part
 	struct lat_value *v;
 
 	if (!conn_passes(c, e))
-		return 0;
+		return;
 	if (cfg.outlier_ns) {
 		if (ns > cfg.outlier_ns)
 			lat_tell(c, e, part, now, ns);
-		return 0;
+		return;
 	}
 	k.bucket = lat_bucket(ns);
 	v = lat_turn & 1 ? bpf_map_lookup_elem(&lat1, &k) : bpf_map_lookup_elem(&lat0, &k);
@@ -88,7 +88,7 @@ static __noinline int lat_add(struct conn *c, const struct ev_ends *e, __u8 part
 		/* Another CPU may have been first: that wait is lost, and counted. */
 		if (lat_new(c, e, &k, ns))
 			count_lost(HOOK_LATENCY);
-		return 0;
+		return;
 	}
 	__sync_fetch_and_add(&v->count, 1);
 	__sync_fetch_and_add(&v->sum, ns);
@@ -96,7 +96,13 @@ static __noinline int lat_add(struct conn *c, const struct ev_ends *e, __u8 part
 		v->min = ns;
 	if (ns > v->max)
 		v->max = ns;
-	return 0;
+}
+
+static __noinline void lat_add(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
+			      __u64 since)
+{
+	lat_add_body(c, e, part, now, since);
+	RETURN_NOTHING;
 }
 
 /* Makes room: every second mark goes, the arrivals that share one are twice as far apart. */
@@ -113,7 +119,7 @@ static __always_inline void marks_thin(struct marks *q)
  * mark; of a backlog of more send()s than there is room for the rest is not
  * measured.
  */
-static __noinline int mark_push(struct conn *c, struct mark *first, __u8 dir, __u32 seq, __u64 now)
+static __always_inline void mark_push_body(struct conn *c, struct mark *first, __u8 dir, __u32 seq, __u64 now)
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = dir };
 	struct marks *q;
@@ -123,10 +129,10 @@ static __noinline int mark_push(struct conn *c, struct mark *first, __u8 dir, __
 	if (!first->ns || (dir == DIR_OUT && first->seq == seq)) {
 		first->seq = seq;
 		first->ns = now;
-		return 0;
+		return;
 	}
 	if (dir == DIR_IN && now - first->ns < GRAN_MIN_NS)
-		return 0;
+		return;
 	q = bpf_map_lookup_elem(&marks, &k);
 	if (!q) {
 		static const struct marks none = { .gran_ns = GRAN_MIN_NS };
@@ -135,23 +141,28 @@ static __noinline int mark_push(struct conn *c, struct mark *first, __u8 dir, __
 			count_lost(HOOK_LATENCY);
 		q = bpf_map_lookup_elem(&marks, &k);
 		if (!q)
-			return 0;
+			return;
 	}
 	n = q->n;
 	if (n && dir == DIR_OUT && q->m[(n - 1) & (MARKS - 1)].seq == seq)
 		n--;
 	if (n >= MARKS) {
 		if (dir == DIR_OUT)
-			return 0;
+			return;
 		marks_thin(q);
 		n = MARKS / 2;
 	}
 	if (n && dir == DIR_IN && now - q->m[(n - 1) & (MARKS - 1)].ns < q->gran_ns)
-		return 0;
+		return;
 	q->m[n & (MARKS - 1)].seq = seq;
 	q->m[n & (MARKS - 1)].ns = now;
 	q->n = n + 1;
-	return 0;
+}
+
+static __noinline void mark_push(struct conn *c, struct mark *first, __u8 dir, __u32 seq, __u64 now)
+{
+	mark_push_body(c, first, dir, seq, now);
+	RETURN_NOTHING;
 }
 
 /* Everything before `upto` was transmitted: what of it was marked has waited so long. */

@@ -24,12 +24,12 @@ static __always_inline __u64 ticks_to_ns(__u32 ticks)
  * Repairing loss, or not.  The wait for the retransmission timer before it
  * belongs to it, too: from the last segment that the peer sent.
  */
-static __noinline int life_on_ca(struct sock *sk, struct track *t, __u8 ca)
+static __always_inline void life_on_ca_body(struct sock *sk, struct track *t, __u8 ca)
 {
 	__u32 j[CHRONOS];
 
 	if ((ca >= CA_RECOVERY) == !!(t->bits & TRACK_RECOVERING))
-		return 0;
+		return;
 	chrono_read(sk, j);
 	if (ca >= CA_RECOVERY) {
 		t->rec_at[0] = j[0];
@@ -43,36 +43,46 @@ static __noinline int life_on_ca(struct sock *sk, struct track *t, __u8 ca)
 			if ((__s32)most > 0 && (__s32)wait > 0)
 				t->rec_at[0] -= wait < most ? wait : most;
 		}
-		return 0;
+		return;
 	}
 	t->rec[0] += j[0] - t->rec_at[0];
 	t->rec[1] += j[1] - t->rec_at[1];
 	t->rec[2] += j[2] - t->rec_at[2];
 	t->bits &= ~TRACK_RECOVERING;
-	return 0;
+}
+
+static __noinline void life_on_ca(struct sock *sk, struct track *t, __u8 ca)
+{
+	life_on_ca_body(sk, t, ca);
+	RETURN_NOTHING;
 }
 
 /* Data begins to wait, or all of it has been read. */
-static __noinline int life_unread(struct sock *sk, struct track *t, __u64 now, int waits)
+static __always_inline void life_unread_body(struct sock *sk, struct track *t, __u64 now, int waits)
 {
 	__u32 j[CHRONOS], busy;
 	__u64 took, other;
 
 	if (waits == !!t->unread_ns)
-		return 0;
+		return;
 	chrono_read(sk, j);
 	busy = j[0] + j[1] + j[2];
 	if (waits) {
 		t->unread_ns = now;
 		t->unread_busy = busy;
-		return 0;
+		return;
 	}
 	took = now - t->unread_ns;
 	other = ticks_to_ns(busy - t->unread_busy);
 	/* May wrap: rounding to ticks evens out in the sum only, which life_limits() looks at. */
 	t->reader_ns += took - other;
 	t->unread_ns = 0;
-	return 0;
+}
+
+static __noinline void life_unread(struct sock *sk, struct track *t, __u64 now, int waits)
+{
+	life_unread_body(sk, t, now, waits);
+	RETURN_NOTHING;
 }
 
 static __always_inline void life_limits(struct ev_life *l, struct sock *sk, struct track *t,
@@ -183,25 +193,31 @@ static __always_inline void life_fill(struct ev_life *l, struct sock *sk, struct
 }
 
 /* The connection's one record; none for what was told as open when the tracer ends. */
-__attribute__((unused)) static __noinline int life_end(struct sock *sk, struct conn *c, struct track *t,
+static __always_inline void life_end_body(struct sock *sk, struct conn *c, struct track *t,
 						       const struct ev_ends *e, __u8 old)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct ev_life *l;
 
 	if (!cfg.emit_life || (t->bits & TRACK_DONE) || !conn_passes(c, e))
-		return 0;
+		return;
 	t->bits |= TRACK_DONE;
 	l = emit_reserve(HOOK_LIFE, EV_LIFE, sizeof(*l));
 	if (!l)
-		return 0;
+		return;
 	l->hdr.mono_ns = now;
 	life_fill(l, sk, c, t, e, now);
 	l->err = RD(sk, sk_err);
 	l->state = old;
 	life_end_of(l, t, old);
 	emit_submit(l, HOOK_LIFE);
-	return 0;
+}
+
+__attribute__((unused)) static __noinline void life_end(struct sock *sk, struct conn *c, struct track *t,
+						       const struct ev_ends *e, __u8 old)
+{
+	life_end_body(sk, c, t, e, old);
+	RETURN_NOTHING;
 }
 
 /* Whose FIN is first, and whether the process dies with it: these changes are made by its own close. */

@@ -8,6 +8,13 @@
 
 #include "conn.bpf.h"
 
+/*
+ * At the end of a function that is not inlined and returns nothing.  The
+ * compiler leaves there what register 0 happens to hold; the verifier objects
+ * if that is a pointer to the stack.
+ */
+#define RETURN_NOTHING asm volatile("r0 = 0" ::: "r0")
+
 #define TRACK_WANTED (cfg.emit_life || cfg.emit_latency)
 
 /* NULL: it has none (yet). */
@@ -28,7 +35,7 @@ static __always_inline __u32 jiffies32(void)
  * The kernel's chronos with the one that is running (tcp_get_info_chrono_stats()).
  * Exclusive: a running one pauses the others (tcp_chrono_set()).
  */
-__attribute__((unused)) static __noinline int chrono_read(struct sock *sk, __u32 j[CHRONOS])
+__attribute__((unused)) static __noinline void chrono_read(struct sock *sk, __u32 j[CHRONOS])
 {
 	struct tcp_sock *tp = AS(struct tcp_sock, sk);
 	__u32 type = RD_BITS(tp, chrono_type), run = 0;
@@ -40,7 +47,7 @@ __attribute__((unused)) static __noinline int chrono_read(struct sock *sk, __u32
 	j[0] = RD(tp, chrono_stat[0]) + (type == 1 ? run : 0);
 	j[1] = RD(tp, chrono_stat[1]) + (type == 2 ? run : 0);
 	j[2] = RD(tp, chrono_stat[2]) + (type == 3 ? run : 0);
-	return 0;
+	RETURN_NOTHING;
 }
 
 /* A fresh track; begin_ns 0: the connection is older than the tracer. */
