@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""pcapng files: the packets that tcpdump captures, each with its process; tshark and tcpdump read them."""
+
+import collections
+import glob
+import os
+import shutil
+import subprocess
+
+from lib import Case, main, need_prog, quiesce
+from lib.dump import _frame
+from lib.pcapng import File
+from lib.wire import wire_key
+
+STRICT = ("-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+
+
+class Files(Case):
+    """Two clients, each its own process and name, in a traced namespace."""
+
+    def start(self, *opts, name="out.pcapng", command="record"):
+        self.net = net = self.veth()
+        self.dir = self.tmp()
+        self.path = os.path.join(self.dir, name)
+        self.wire = self.dump(net.a, net.a.dev, net.b.addr4)
+        self.tl = self.lens(command, "--netns", net.a.path, "-w", self.path, *opts, json=False)
+
+    def program(self, name):
+        path = os.path.join(self.dir, name)
+        shutil.copy(self.live("traffic"), path)
+        return path
+
+    def client(self, name, shape="short", family=4, opts=()):
+        """A client called `name`, to its end: (its pid, the server's port)."""
+        b = self.net.b
+        addr = b.addr4 if family == 4 else b.addr6
+        server = self.spawn([self.live("traffic"), "server", "-p", "0", "-s", shape, "-a", addr, *opts], ns=b)
+        port = int(server.expect(rb"^ready (\d+)")[1])
+        c = self.spawn([self.program(name), "client", "-p", str(port), "-s", shape, "-a", addr, *opts],
+                       ns=self.net.a)
+        c.check()
+        server.check()
+        return c.pid, port
+
+    def end(self):
+        quiesce(*self.net.sides)
+        for _ in range(3):
+            self.wire.flush(self.net.b, self.net.b.dev)
+        self.tl.stop()
+        return self.wire.stop()
+
+    def read(self, path=None):
+        with open(path or self.path, "rb") as f:
+            return File(f.read())
+
+    def segs(self, packets):
+        """What tcpdump's reader makes of the packets."""
+        return [(_frame(p.frame), p) for p in packets]
+
+    def tshark(self, path, *args):
+        r = subprocess.run(["tshark", "-n", "-r", path, *args], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout.decode().splitlines()
+
+
+class Packets(Files):
+    def judge(self, packets, wire):
+        """The same segments, in the same directions, as on the wire; headers byte for byte."""
+        mac = self.net.a.mac
+        want = collections.Counter(wire_key(s, s.smac == mac) for s in wire)
+        got = collections.Counter()
+        for seg, p in self.segs(packets):
+            self.assertIsNotNone(seg, "not a TCP packet")
+            self.assertEqual(p.dir == "out", seg.smac == mac)
+            self.assertEqual(p.orig_len, len(p.frame) + (0 if p.orig_len == len(p.frame) else seg.len))
+            got[wire_key(seg, p.dir == "out")] += 1
+        self.assertEqual(want, got)
+
+    def test_as_tcpdump(self):
+        self.start()
+        who = {}
+        for name, family in (("alpha", 4), ("beta", 6 if self.net.ipv6 else 4)):
+            who[name] = self.client(name, family=family)
+        wire = self.end()
+        f = self.read()
+        self.judge(f.packets, wire)
+        self.assertEqual([i[2] for i in f.interfaces], [self.net.a.dev.encode()])
+        self.assertEqual(f.drops(), 0)
+        for name, (pid, port) in who.items():
+            mine = [p for s, p in self.segs(f.packets) if port in (s.sport, s.dport)]
+            self.assertTrue(mine)
+            for p in mine:
+                self.assertEqual((p.pid, p.process), (pid, (pid, name)))
+                self.assertIn(f"pid={pid}", p.comments)
+                self.assertIn(f"comm={name}", p.comments)
+            states = [c for p in mine for c in p.comments if c.startswith("state=")]
+            self.assertEqual(states[:2], ["state=CLOSED->SYN-SENT", "state=SYN-SENT->ESTABLISHED"])
+            self.assertIn("->CLOSED", states[-1])
+        # In the order in which things happened, but for what several CPUs did at the same time.
+        at = [p.ns for p in f.packets]
+        self.assertLess(max(a - b for a, b in zip(at, at[1:])), 10**9)
+
+    def test_headers_only(self):
+        self.start()
+        self.client("alpha", "up")
+        self.end()
+        for seg, p in self.segs(self.read().packets):
+            self.assertLessEqual(len(p.frame), p.orig_len - seg.len, "payload that nobody asked for")
+
+    def test_snap(self):
+        self.start("--snap", "10")
+        self.client("alpha", "up")
+        self.end()
+        lens = [len(p.frame) - (p.orig_len - s.len) for s, p in self.segs(self.read().packets) if s.len]
+        self.assertTrue(lens)
+        self.assertLessEqual(max(lens), 10)
+        self.assertEqual(max(lens), 10)
+
+
+class Tshark(Files):
+    def setUp(self):
+        need_prog("tshark")
+
+    def test_read(self):
+        self.start()
+        pids = {name: self.client(name) for name in ("alpha", "beta")}
+        wire = self.end()
+        bad = self.tshark(self.path, *STRICT, "-Y",
+                          "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || "
+                          "_ws.expert.severity >= 0x800000")
+        self.assertEqual(bad, [])
+        self.assertEqual(len(self.tshark(self.path)), len(wire))
+        for name, (pid, port) in pids.items():
+            want = sum(1 for s in wire if port in (s.sport, s.dport))
+            for expr in (f'frame.comment == "pid={pid}"', f'frame.comment == "comm={name}"'):
+                got = self.tshark(self.path, "-Y", expr, "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.dstport")
+                self.assertEqual(len(got), want)
+                self.assertTrue(all(str(port) in line.split() for line in got), got)
+
+    def test_checksums_of_whole_packets(self):
+        self.start("--snap", "2000")
+        self.client("alpha")
+        self.end()
+        rows = self.tshark(self.path, *STRICT, "-T", "fields", "-e", "tcp.checksum.status")
+        self.assertEqual(set(rows), {"1"}, "tshark does not find all checksums good")
+
+    def test_pipe(self):
+        net = self.veth()
+        self.net, self.dir = net, self.tmp()
+        tl = self.lens("record", "--netns", net.a.path, "-w", "-", json=False)
+        pid, port = self.client("alpha")
+        quiesce(*net.sides)
+        tl.stop()
+        path = os.path.join(self.dir, "pipe.pcapng")
+        with open(path, "wb") as f:
+            f.write(tl.out)
+        self.assertTrue(self.tshark(path, "-Y", f'frame.comment == "pid={pid}" && tcp.port == {port}'))
+
+    def test_rotated(self):
+        self.start("-C", "8k")
+        pids = [self.client("alpha", "up")[0] for _ in range(3)]
+        wire = self.end()
+        files = glob.glob(self.path + "*")
+        self.assertGreater(len(files), 2, "nothing was rotated")
+        total, seen = 0, set()
+        for path in files:
+            f = self.read(path)
+            for p in f.packets:
+                self.assertEqual(p.process, (p.pid, "alpha"))
+                seen.add(p.pid)
+            total += len(f.packets)
+            self.assertEqual(len(self.tshark(path)), len(f.packets))
+            r = subprocess.run(["tcpdump", "-nr", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(len(r.stdout.splitlines()), len(f.packets))
+        self.assertEqual(total, len(wire))
+        self.assertEqual(seen, set(pids))
+
+
+class Replay(Files):
+    def test_from_recording(self):
+        """A recording becomes the pcapng file that a live run would have written."""
+        self.start(name="out.tcpl")
+        pid, port = self.client("alpha")
+        wire = self.end()
+        path = os.path.join(self.dir, "later.pcapng")
+        again = self.spawn([self.tl.argv[0], "record", "-r", self.path, "-w", path])
+        again.check()
+        f = self.read(path)
+        self.assertEqual(len(f.packets), len(wire))
+        self.assertEqual({p.process for p in f.packets}, {(pid, "alpha")})
+
+
+if __name__ == "__main__":
+    main()
