@@ -5,6 +5,8 @@ MAKEFLAGS += --no-builtin-rules
 
 B ?= build
 PREFIX ?= /usr/local
+# Where Wireshark looks for further capture interfaces.
+EXTCAPDIR ?= /usr/lib/$(shell $(CC) -print-multiarch)/wireshark/extcap
 ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
@@ -69,7 +71,7 @@ STATIC_OBJ = $(SRC:tracer/%.c=$(B)/obj-static/%.o)
 
 # These need libbpf or the skeleton, or call what does.  All others are pure: the
 # unit tests link with them, compiled with sanitizers.
-BPF_USERS = atomics attach cmd_doctor cmd_view expr_elf hooks main privs seed session session_file session_live source_live store
+BPF_USERS = atomics attach cmd_doctor cmd_view expr_elf extcap hooks main privs seed session session_file session_live source_live store
 PURE = $(filter-out $(BPF_USERS:%=tracer/%.c),$(SRC))
 
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
@@ -92,7 +94,8 @@ static: $(B)/tcplens-static
 help:
 	@echo 'make                 $(B)/tcplens'
 	@echo 'make static          $(B)/tcplens-static, to be copied to other machines'
-	@echo 'make install         to $$(DESTDIR)$$(PREFIX)/bin; PREFIX=/usr/local'
+	@echo 'make install         to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=/usr/local; a link for Wireshark'
+	@echo '                     to $$(DESTDIR)$$(EXTCAPDIR)'
 	@echo 'make unit            build and run the unit tests, with sanitizers; no privileges needed'
 	@echo 'make live-programs   the programs of the live tests, in $(B)/live; STATIC=1: static'
 	@echo 'make clean'
@@ -102,6 +105,8 @@ help:
 
 install: $(B)/tcplens
 	install -D -m 755 $(B)/tcplens $(DESTDIR)$(PREFIX)/bin/tcplens
+	install -d $(DESTDIR)$(EXTCAPDIR)
+	ln -sf $(PREFIX)/bin/tcplens $(DESTDIR)$(EXTCAPDIR)/tcplens
 
 clean:
 	rm -rf $(B)

@@ -14,15 +14,18 @@ int expr_match(__u64 start, __u32 len, __u32 wire_len, __u32 link);
 /* Also finds the packet's first header, for raw.bpf.h. */
 static __always_inline int expr_pass(struct packet *p)
 {
-	void *end;
+	struct sk_buff *skb = p->skb; /* for CO-RE's sake outside of p */
+	__u64 at;
 
 	if (!cfg.raw && !cfg.expr)
 		return 1;
 	packet_frame(p);
 	if (!cfg.expr)
 		return 1;
-	end = (void *)RD(p->skb, data) + (RD(p->skb, len) - RD(p->skb, data_len));
-	return expr_match((__u64)p->start, end - p->start, p->th - p->start + p->len, p->link);
+	/* A number, not a pointer: that is all a global function may be given. */
+	bpf_core_read(&at, sizeof(at), &skb->head);
+	at += ptr_diff(p->start, (void *)RD(skb, head));
+	return expr_match(at, packet_linear(p, p->start), ptr_diff(p->th, p->start) + p->len, p->link);
 }
 
 #endif

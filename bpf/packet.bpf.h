@@ -118,16 +118,40 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 
 #define MAC_LEN_MAX (ETH_HLEN + 8) /* two VLAN tags */
 
+/*
+ * a - b, as a number.  The barrier keeps the compiler from adding numbers to the
+ * pointers first, in 32 bits, which the verifier forbids where it knows them
+ * for pointers.
+ */
+static __always_inline __u32 ptr_diff(void *a, void *b)
+{
+	__u64 d = (__u64)a - (__u64)b;
+
+	barrier_var(d);
+	return d;
+}
+
+/* Bytes of the packet from `from` on that lie in the skb's linear part. */
+static __always_inline __u32 packet_linear(struct packet *p, void *from)
+{
+	__u32 lin = RD(p->skb, len) - RD(p->skb, data_len), before;
+
+	before = ptr_diff(from, (void *)RD(p->skb, data));
+	lin -= before; /* negative in front of skb->data: then there is more */
+	return (__s32)lin > 0 ? lin : 0;
+}
+
 /* The packet's first header: Ethernet's, if there is one in front of the IP header. */
 static __always_inline void packet_frame(struct packet *p)
 {
 	__u16 mac = RD(p->skb, mac_header);
 	void *m = (void *)RD(p->skb, head) + mac;
+	__u32 mac_len = ptr_diff(p->ih, m);
 	__be16 proto;
 
 	p->start = p->ih;
 	p->link = RAW_LINK_IP;
-	if (mac == (__u16)~0 || p->ih < m + ETH_HLEN || p->ih > m + MAC_LEN_MAX)
+	if (mac == (__u16)~0 || mac_len < ETH_HLEN || mac_len > MAC_LEN_MAX)
 		return;
 	bpf_probe_read_kernel(&proto, sizeof(proto), p->ih - 2);
 	if (proto != RD(p->skb, protocol))

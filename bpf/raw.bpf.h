@@ -53,14 +53,6 @@ static __always_inline void raw_device(struct ev_raw *r, struct packet *p, __u32
 	dev_name_known(r->ifname, netns, r->ifindex);
 }
 
-/* Bytes of the linear part from `from` on. */
-static __always_inline __u32 linear_from(struct packet *p, void *from)
-{
-	void *end = (void *)RD(p->skb, data) + (RD(p->skb, len) - RD(p->skb, data_len));
-
-	return from < end ? end - from : 0;
-}
-
 /* The barrier keeps the comparison where the verifier sees it. */
 static __always_inline __u32 at_most(__u32 n, __u32 max)
 {
@@ -74,8 +66,8 @@ static __always_inline __u32 at_most(__u32 n, __u32 max)
 static __always_inline __u32 raw_headers(struct ev_raw *r, struct packet *p, __u16 word,
 					 __u32 netns)
 {
-	__u32 ip_off = p->ih - p->start, tcp_off = p->th - p->start;
-	__u32 hlen = tcp_off + (word >> 12) * 4, lin = linear_from(p, p->start);
+	__u32 ip_off = ptr_diff(p->ih, p->start), tcp_off = ptr_diff(p->th, p->start);
+	__u32 hlen = tcp_off + (word >> 12) * 4, lin = packet_linear(p, p->start);
 	__u32 n = at_most(hlen < lin ? hlen : lin, RAW_HDR_MAX);
 
 	r->orig_len = tcp_off + p->len;
@@ -99,7 +91,7 @@ static __always_inline void raw_payload(struct ev_raw *r, struct packet *p, __u3
 	if (hn != r->payload_off)
 		return; /* the headers are not whole */
 	n = at_most(left, snap);
-	lin = linear_from(p, p->start + hn);
+	lin = packet_linear(p, p->start + hn);
 	if (n <= lin) {
 		if (!bpf_probe_read_kernel(r->data + hn, n, p->start + hn))
 			r->cap_len += n;
@@ -108,7 +100,7 @@ static __always_inline void raw_payload(struct ev_raw *r, struct packet *p, __u3
 #ifdef DIRECT_READS
 	if (cfg.dynptr && p->trusted) {
 		struct bpf_dynptr d;
-		__u32 off = p->start + hn - (void *)RD(p->skb, data);
+		__u32 off = ptr_diff(p->start, (void *)RD(p->skb, data)) + hn;
 
 		bpf_dynptr_from_skb((struct __sk_buff *)p->trusted, 0, &d);
 		if (!bpf_dynptr_read(r->data + hn, n, &d, off, 0))

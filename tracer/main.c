@@ -11,6 +11,7 @@
 #include "cmd_doctor.h"
 #include "cmd_fields.h"
 #include "cmd_view.h"
+#include "extcap.h"
 #include "version.h"
 
 /* A command is a view, or a function. */
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tcplens: a command is missing: see tcplens --help\n");
 		return 2;
 	}
+	if (extcap_asked(argc, argv))
+		return extcap_run(argc, argv);
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return run(&commands[i], argc, argv);
