@@ -209,33 +209,6 @@ static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, _
 }
 
 /*
- * `current` is inside a call on this socket that only a user of it makes
- * (send, receive, close).
- *
- * `how` stays what it was while the same process goes on using the socket:
- * having connected or been given it by accept() says more than having sent.
- */
-static __always_inline void conn_used(struct conn *c)
-{
-	struct task_struct *t = (void *)bpf_get_current_task();
-	__u64 pt = bpf_get_current_pid_tgid();
-	__u8 how = c->who.how;
-
-	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, t, pt)) {
-		/* Another thread: the rest is the process's. */
-		if (c->who.tid != (__u32)pt)
-			c->who.tid = pt;
-		return;
-	}
-	/* The kernel works on its own sockets, and on others' in their owner's name. */
-	if (how == HOW_KERNEL || task_is_kernel(t))
-		return;
-	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
-		how = HOW_IO;
-	conn_own(c->num, how);
-}
-
-/*
  * A connection that counts as its listener's may have been accepted meanwhile,
  * unseen where accept() has no hook: then there is a file, made by accept().
  */
@@ -248,6 +221,35 @@ static __always_inline void conn_find_accept(struct conn *c, struct sock *sk)
 	t = accepting_task(sk);
 	if (t)
 		conn_set_task(c, t, HOW_ACCEPT);
+}
+
+/*
+ * `current` is inside a call on this socket that only a user of it makes
+ * (send, receive, close).
+ *
+ * `how` stays what it was while the same process goes on using the socket:
+ * having connected or been given it by accept() says more than having sent.
+ */
+static __always_inline void conn_used(struct conn *c, struct sock *sk)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+	__u64 pt = bpf_get_current_pid_tgid();
+	__u8 how;
+
+	conn_find_accept(c, sk);
+	how = c->who.how;
+	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, t, pt)) {
+		/* Another thread: the rest is the process's. */
+		if (c->who.tid != (__u32)pt)
+			c->who.tid = pt;
+		return;
+	}
+	/* The kernel works on its own sockets, and on others' in their owner's name. */
+	if (how == HOW_KERNEL || task_is_kernel(t))
+		return;
+	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
+		how = HOW_IO;
+	conn_own(c->num, how);
 }
 
 /* The cached answer of the per-connection filters. */

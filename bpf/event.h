@@ -46,7 +46,7 @@ enum ev_how {
 	HOW_CONNECT,  /* called connect() */
 	HOW_ACCEPT,   /* accept() returned it */
 	HOW_LISTENER, /* owner of the listening socket; not accepted yet, as far as seen */
-	HOW_IO,	      /* sent, received or closed last */
+	HOW_IO,	      /* sent or received last; closed it, if nobody was known to have used it */
 	HOW_SEED,     /* held a descriptor of it when tracing began */
 	HOW_KERNEL,   /* made by the kernel itself: no process */
 	HOW_MAX,

@@ -19,7 +19,7 @@ static __always_inline int on_io(struct sock *sk)
 		c = conn_get_or_add(sk, &e);
 	}
 	if (c)
-		conn_used(c);
+		conn_used(c, sk);
 	return 0;
 }
 

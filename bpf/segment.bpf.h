@@ -7,8 +7,10 @@
 #define TCPLENS_SEGMENT_BPF_H
 
 #include "conn.bpf.h"
+#include "ghost.bpf.h"
 #include "expr.bpf.h"
 #include "raw.bpf.h"
+#include "track.bpf.h"
 
 /* Filters that depend on the segment itself. */
 static __always_inline int segment_wanted(__u16 word, __u8 dir, __u8 state)
@@ -73,6 +75,20 @@ static __always_inline void segment_scale(struct ev_segment *s, struct conn *c)
 		s->win <<= (s->dir == DIR_OUT ? c->rcv_wscale : c->snd_wscale) & 15;
 		s->has |= SEG_HAS_WIN;
 	}
+}
+
+/* A segment of a socket whose first state change is still to come (the handshake's last ACK; TFO). */
+static __always_inline void adopt_early(struct conn *c, struct sock *sk, const struct ev_ends *e)
+{
+	struct tuple t;
+	__u64 since;
+
+	if (!c || !(c->known & CONN_CHILD))
+		return;
+	tuple_of(&t, e, c->who.netns);
+	since = adopt_embryo(c, &t);
+	if (TRACK_WANTED && since)
+		track_add(c, sk, since);
 }
 
 /* A segment of a full socket. */

@@ -19,7 +19,6 @@
 
 #include "ghost.bpf.h"
 #include "segment.bpf.h"
-#include "track.bpf.h"
 
 static __always_inline int is_first_syn(__u16 word)
 {
@@ -56,15 +55,7 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 	}
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
-	if (c && (c->known & CONN_CHILD)) {
-		/* The ACK that ends the handshake: the state change comes after it. */
-		__u64 since;
-
-		tuple_of(&t, &e, c->who.netns);
-		since = adopt_embryo(c, &t);
-		if (TRACK_WANTED && since)
-			track_add(c, sk, since);
-	}
+	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
 }
 

@@ -32,6 +32,7 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 	p.len = RD(skb, len);
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
+	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, tcp_word(p.th), DIR_OUT, HOOK_SEG_OUT);
 }
 
@@ -82,7 +83,7 @@ static __always_inline int seen_above(struct sk_buff *skb, struct packet *p)
 }
 
 /* The SYN that this packet answers was for us after all: report it, as it was. */
-static __always_inline void unpark(struct tuple *t, struct conn *g)
+static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 {
 	struct ev_segment *held = bpf_map_lookup_elem(&parked, t), *s;
 
@@ -97,8 +98,7 @@ static __always_inline void unpark(struct tuple *t, struct conn *g)
 			__builtin_memcpy(s, held, sizeof(*s));
 			s->hdr = h;
 			s->raw = h.len > sizeof(*s) ? sizeof(*s) / 8 : 0;
-			if (g && g->state == ST_NEW_SYN_RECV)
-				s->state = ST_LISTEN;
+			s->state = state;
 			if (g) {
 				who_copy(&s->who, g);
 				segment_bases(s, g);
@@ -142,7 +142,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 			g = conn_by_tuple(&t, &own);
 		}
 	}
-	unpark(&t, g);
+	unpark(&t, g, g && g->state == ST_NEW_SYN_RECV ? ST_LISTEN : 0);
 	return segment_bare(p, g, &e, netns, word, DIR_OUT, bare_state(g), HOOK_SEG_OUT);
 }
 
@@ -158,7 +158,11 @@ static __always_inline int out_full(struct packet *p, struct sock *sk)
 		struct tuple t;
 
 		packet_ends(&w, p, 0);
+		adopt_early(c, sk, &w);
 		tuple_of(&t, &w, c->who.netns);
+		/* TFO: the SYN made a socket at once. */
+		if (c->known & CONN_CHILD)
+			unpark(&t, c, ST_LISTEN);
 		conn_index(c, &t, !ends_eq(&w, &e));
 		c->known |= CONN_WIRE;
 	}
@@ -171,7 +175,7 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	struct sock *sk;
 	__u8 state = 0;
 	__u32 netns;
-	int found;
+	int found, synack_only = 0;
 
 	skb = AS(struct sk_buff, skb);
 	sk = RD(skb, sk);
@@ -187,7 +191,11 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 					return 0;
 				state = 0;
 			} else if (state != ST_LISTEN && !cfg.out_all) {
-				return 0;
+				/* TFO: tcp_make_synack() for a full socket, which on_xmit() does not meet. */
+				if (state != ST_SYN_RECV ||
+				    !RD(AS(struct tcp_sock, sk), fastopen_rsk))
+					return 0;
+				synack_only = 1;
 			}
 		}
 	}
@@ -200,7 +208,7 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
 	if (sk && netns != sock_netns(sk))
 		return 0;
-	if (seen_above(skb, &p))
+	if (seen_above(skb, &p) || (synack_only && !(tcp_word(p.th) & TF_SYN)))
 		return 0;
 	if (state && state != ST_LISTEN && state_is_full(state))
 		return out_full(&p, sk);

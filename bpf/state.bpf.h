@@ -170,8 +170,9 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	if (cfg.emit_segments && new == ST_ESTABLISHED && !c->wire_key)
 		conn_index(c, &t, 0);
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
-		conn_used(c);
-	conn_find_accept(c, sk);
+		conn_used(c, sk);
+	else if (old != ST_LISTEN)
+		conn_find_accept(c, sk);
 	emit_state(c, &e, old, new, now, since);
 	if (TRACK_WANTED && new != ST_LISTEN && old != ST_LISTEN)
 		track_state(sk, c, &e, old, new, now, begin);

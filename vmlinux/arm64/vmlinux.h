@@ -23,6 +23,7 @@ struct kernfs_node;
 struct list_head;
 struct net;
 struct net_device;
+struct request_sock;
 struct seq_file;
 struct sock;
 struct sock_common;
@@ -414,6 +415,7 @@ struct tcp_sock {
 	u64 bytes_retrans;
 	u32 total_retrans;
 	bool is_mptcp;
+	struct request_sock *fastopen_rsk;
 };
 
 struct request_sock {

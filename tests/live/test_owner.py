@@ -1,0 +1,517 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Whose is it?  Small programs with known pids, and the owner asserted on every
+record of `trace` and `states`: the SYN, what arrives, CLOSED, the last ACK and
+reset.  Each on loopback, where softirq work runs as the other process, and over
+a veth pair.
+
+An expectation is a list of phases in the order of time, each (name, how known):
+the records of one end must go through them, and reach the last one.
+"""
+
+import os
+import re
+import signal
+
+from lib import Case, main, quiesce, wait_until
+from lib.net import ESTABLISHED, CLOSE_WAIT
+
+NOBODY = 65534
+LISTENER, ACCEPT, CONNECT, IO, SEED = (frozenset({x}) for x in
+                                       ("listener", "accept", "connect", "io", "seed"))
+# Between accept() and the first use, where a change of user hides who accepted.
+UNSEEN_ACCEPT = ACCEPT | IO
+
+
+class Scene(Case):
+    """The place, the two observers and the actors."""
+
+    def place(self):
+        raise NotImplementedError
+
+    def begin(self):
+        """Both observers, attached."""
+        nets = ",".join(ns.path for ns in self.spaces)
+        self.trace = self.lens("trace", "--netns", nets)
+        self.states = self.lens("states", "--netns", nets)
+
+    def actor(self, ns, *ops, argv=()):
+        p = self.spawn([*argv, self.live("actor"), *ops], ns=ns)
+        self.actors.append(p)
+        return p
+
+    def setUp(self):
+        self.actors = []
+        self.place()
+
+    def server(self, *ops):
+        p = self.actor(self.there, *ops)
+        self.port = int(p.expect(rb"(?m)^ready (\d+)$")[1])
+        return p
+
+    def client(self, *ops, **kw):
+        return self.actor(self.here, f"to={self.port}", *ops, **kw)
+
+    def finished(self, *procs):
+        for p in procs:
+            rc = p.wait()
+            if rc == 77:
+                self.skipTest(p.err.decode().strip())
+            self.assertEqual(rc, 0, p.said())
+
+    def people(self):
+        """{name: pid} of all that the actors said."""
+        who = {}
+        for p in self.actors:
+            for name, pid in re.findall(rb"(?m)^who (\S+) (\d+) \d+$", p.out):
+                who.setdefault(name.decode(), int(pid))
+        return who
+
+    def end(self, allow=()):
+        """All records of connections, by end: (server's, client's)."""
+        quiesce(*self.spaces, allow=allow)
+        records = self.trace.stop().segments + self.states.stop().states
+        records.sort(key=lambda r: r["mono_ns"])
+        spaces = {ns.inode for ns in self.spaces}
+        for r in records:
+            self.assertIn(r.get("netns"), spaces, r)
+        self.of_listener = [r for r in records if r.get("lport") == self.port and
+                            "LISTEN" in (r.get("old"), r.get("new")) and not r.get("rport")]
+        return ([r for r in records if r.get("lport") == self.port and r.get("rport")],
+                [r for r in records if r.get("rport") == self.port])
+
+    def owned(self, records, *phases, uids=None, at_least=8):
+        """Every record belongs to the current phase's process or to a later one's."""
+        who = self.people()
+        self.assertGreaterEqual(len(records), at_least, "too few records to prove anything")
+        kinds = {r["event"] for r in records}
+        self.assertEqual(kinds, {"segment", "state"})
+        at = 0
+        for r in records:
+            self.assertTrue(r.get("pid"), f"no owner: {r}")
+            fits = [i for i in range(at, len(phases)) if self.fits(r, who, *phases[i])]
+            self.assertTrue(fits, f"not in phase {at} or later of {phases}, {who}: {r}")
+            at = fits[0]
+            self.assertIn("cgroup_id", r)
+        self.assertEqual(at, len(phases) - 1, f"phase {phases[-1]} was not reached: "
+                         f"{[(r['pid'], r['comm'], r['owner']) for r in records]}")
+
+    @staticmethod
+    def fits(r, who, name, hows, uid=0):
+        return (r["pid"], r["comm"], r["uid"]) == (who[name], name, uid) and r["owner"] in hows
+
+    @staticmethod
+    def by_connection(records):
+        """One list a connection."""
+        found = {}
+        for r in records:
+            found.setdefault((r["laddr"], r["lport"], r["raddr"], r["rport"]), []).append(r)
+        return list(found.values())
+
+
+class Shapes:
+    """Mixed into one class per place."""
+
+    def talk(self, *server_ops, client=None, before=()):
+        """A server with these operations, a client, to the end."""
+        self.begin()
+        s = self.server("name=srv", "listen=0", *server_ops)
+        c = self.client("name=cli", *(client or (f"connect={self.addr}", "write=100", "read=200",
+                                                 "close")))
+        self.finished(c, s)
+        return self.end()
+
+    USUAL = ("accept", "read=100", "write=200", "eof", "close")
+
+    def test_client_closes_first(self):
+        s, c = self.talk(*self.USUAL)
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+        who = self.people()
+        self.assertEqual([(r["old"], r["new"], r["pid"], r["comm"], r["owner"])
+                          for r in self.of_listener],
+                         [("CLOSED", "LISTEN", who["srv"], "srv", "listener"),
+                          ("LISTEN", "CLOSED", who["srv"], "srv", "listener")])
+
+    def test_server_closes_first(self):
+        s, c = self.talk("accept", "read=100", "write=200", "close",
+                         client=(f"connect={self.addr}", "write=100", "read=200", "eof", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_server_only_reads(self):
+        s, c = self.talk("accept", "eof", "close",
+                         client=(f"connect={self.addr}", "write=5000", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_server_only_accepts_and_closes(self):
+        s, c = self.talk("accept", "close", client=(f"connect={self.addr}", "eof", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_waits_after_accept(self):
+        """What arrives before the first use is the acceptor's already."""
+        self.begin()
+        s = self.server("name=master", "listen=0", "fork", "name=worker", "accept", "wait=accepted",
+                        "read=100", "close", "end", "reap")
+        c = self.client("name=cli", f"connect={self.addr}", "wait=connected", "write=100", "eof",
+                        "close")
+        s.expect("(?m)^at accepted")
+        c.expect("(?m)^at connected")
+        c.tell("go")
+        wait_until("the data to arrive", lambda: any(
+            r["len"] == 100 and r["dir"] == "in" for r in self.so_far()))
+        s.tell("go")
+        self.finished(c, s)
+        srv, cli = self.end()
+        self.owned(srv, ("master", LISTENER), ("worker", ACCEPT))
+        data = next(r for r in srv if r.get("len") == 100)
+        self.assertEqual(data["owner"], "accept")
+        self.owned(cli, ("cli", CONNECT))
+
+    def so_far(self):
+        from lib.lens import parse_json_lines
+        out = self.trace.out
+        return parse_json_lines(out[:out.rfind(b"\n") + 1])
+
+    def test_reset(self):
+        s, c = self.talk("accept", "read=100", "eof", "close",
+                         client=(f"connect={self.addr}", "write=100", "reset"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+        self.assertTrue(any("RST" in r.get("flags", ()) for r in s))
+
+    def test_reset_in_answer_to_data(self):
+        """The server has closed; the reset that answers late data is still its."""
+        s, c = self.talk("accept", "read=100", "reset",
+                         client=(f"connect={self.addr}", "write=100", "eof", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_prefork(self):
+        """Children accept on the parent's listener."""
+        self.begin()
+        one = ("accept", "read=100", "write=200", "eof", "close")
+        s = self.server("name=master", "listen=0",
+                        "fork", "name=w1", *one, *one, "end", "fork", "name=w2", *one, *one, "end",
+                        "reap")
+        for _ in range(4):
+            self.finished(self.client("name=cli", f"connect={self.addr}", "write=100", "read=200",
+                                      "close"))
+        self.finished(s)
+        srv, cli = self.end()
+        who = self.people()
+        conns = self.by_connection(srv)
+        self.assertEqual(len(conns), 4)
+        for records in conns:
+            worker = "w1" if records[-1]["pid"] == who["w1"] else "w2"
+            self.owned(records, ("master", LISTENER), (worker, ACCEPT))
+
+    def test_accepted_in_parent_served_by_child(self):
+        s, c = self.talk("accept", "fork", "name=child", "read=100", "write=200", "eof", "close",
+                         "end", "close", "reap")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("child", IO))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_parent_gone(self):
+        """The parent reads, leaves the connection to its child and ends."""
+        s, c = self.talk("accept", "read=50", "fork", "name=child", "take=0", "read=50",
+                         "write=200", "eof", "close", "end", "post=0")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("child", IO))
+
+    def test_child_that_only_closes(self):
+        """The last that holds it, but it neither sent nor received: the FIN is its user's."""
+        s, c = self.talk("accept", "read=100", "write=200", "fork", "name=child", "take=0",
+                         "close", "end", "close", "post=0", "reap",
+                         client=(f"connect={self.addr}", "write=100", "read=200", "eof", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+
+    def test_passed_over_a_unix_socket(self):
+        s, c = self.talk("fork", "name=taker", "take-fd", "read=100", "write=200", "eof", "close",
+                         "end", "accept", "send", "close", "reap")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("taker", IO))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_shared_alternately(self):
+        """Two processes take turns: each segment is of who sent it."""
+        s, c = self.talk(
+            "accept",
+            "fork", "name=b", "take=0", "read=100", "write=11", "post=1", "take=0", "read=100",
+            "write=11", "post=1", "close", "end",
+            "name=a", "read=100", "write=7", "post=0", "take=1", "read=100", "write=7", "post=0",
+            "take=1", "eof", "close", "reap",
+            client=(f"connect={self.addr}", *(["write=100", "read=7", "write=100", "read=11"] * 2),
+                    "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("a", ACCEPT), ("b", IO), ("a", IO),
+                   ("b", IO), ("a", IO))
+        who = self.people()
+        for r in s:
+            if r.get("dir") == "out" and r["len"]:
+                self.assertEqual(r["pid"], who["a" if r["len"] == 7 else "b"], r)
+
+    def test_threads(self):
+        """The process is named, not the thread."""
+        s, c = self.talk("thread", "name=thr", *self.USUAL, "end",
+                         client=("thread", "name=thr2", f"connect={self.addr}", "write=100",
+                                 "read=200", "close", "end"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+        tids = {int(t) for p in self.actors
+                for t in re.findall(rb"(?m)^who thr\d? \d+ (\d+)$", p.out)}
+        self.assertEqual(len(tids), 2)
+        self.assertTrue(tids <= {r.get("tid") for r in s + c}, "the threads that did it")
+
+    def test_io_uring(self):
+        s, c = self.talk("uaccept", "uread=100", "uwrite=200", "eof", "close",
+                         client=(f"uconnect={self.addr}", "uwrite=100", "uread=200", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_io_uring_workers(self):
+        s, c = self.talk("aaccept", "aread=100", "awrite=200", "eof", "close",
+                         client=(f"aconnect={self.addr}", "awrite=100", "aread=200", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_sendfile_and_splice(self):
+        """A child that was given the connection uses it by these alone."""
+        s, c = self.talk("accept", "fork", "name=child", "splice=100", "sendfile=20000", "close",
+                         "end", "close", "reap",
+                         client=(f"connect={self.addr}", "write=100", "read=20000", "eof", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("child", IO))
+
+    def test_open_before_the_tracer(self):
+        s = self.server("name=srv", "listen=0", "accept", "read=100", "wait=open", "write=200",
+                        "eof", "close")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "wait=open", "read=200",
+                        "close")
+        for p in (s, c):
+            p.expect("(?m)^at open")
+        quiesce(*self.spaces, allow=(ESTABLISHED,))
+        self.begin()
+        c.tell("go")
+        s.tell("go")
+        self.finished(c, s)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", SEED | IO), at_least=6)
+        self.assertEqual({r["owner"] for r in srv[-3:]}, {"io"})
+        self.owned(cli, ("cli", SEED | IO), at_least=6)
+
+    def test_open_in_parent_and_child_before_the_tracer(self):
+        s = self.server("name=srv", "listen=0", "accept", "fork", "name=child", "wait=open",
+                        "write=200", "eof", "close", "end", "close", "reap")
+        c = self.client("name=cli", f"connect={self.addr}", "wait=open", "read=200", "close")
+        for p in (s, c):
+            p.expect("(?m)^at open")
+        self.begin()
+        c.tell("go")
+        s.tell("go")
+        self.finished(c, s)
+        srv, cli = self.end()
+        self.owned(srv, ("child", SEED | IO), at_least=6)
+
+    def test_in_the_accept_queue_before_the_tracer(self):
+        s = self.server("name=srv", "listen=0", "wait=queue", *self.USUAL)
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "wait=open", "read=200",
+                        "close")
+        for p in (s, c):
+            p.expect("(?m)^at ")
+        quiesce(*self.spaces, allow=(ESTABLISHED,))
+        self.begin()
+        s.tell("go")
+        c.tell("go")
+        self.finished(c, s)
+        srv, _ = self.end()
+        self.owned(srv, ("srv", LISTENER | ACCEPT | IO), at_least=6)
+        self.assertNotIn("listener", {r["owner"] for r in srv[-3:]})
+
+    def test_listener_before_the_tracer(self):
+        s = self.server("name=srv", "listen=0", *self.USUAL)
+        self.begin()
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "read=200", "close")
+        self.finished(c, s)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(cli, ("cli", CONNECT))
+
+    def test_workers_before_the_tracer(self):
+        s = self.server("name=master", "listen=0", "fork", "name=w1", *self.USUAL, "end", "reap")
+        s.expect("(?m)^who w1 ")
+        self.begin()
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "read=200", "close")
+        self.finished(c, s)
+        srv, _ = self.end()
+        self.owned(srv, ("master", LISTENER), ("w1", ACCEPT))
+
+    def test_worker_of_another_user(self):
+        """It gives up root before it accepts, as web servers do."""
+        s, c = self.talk("fork", f"uid={NOBODY}", "name=worker", *self.USUAL, "end", "reap")
+        self.owned(s, ("srv", LISTENER), ("worker", UNSEEN_ACCEPT, NOBODY))
+
+    def test_setuid(self):
+        """The user is who uses it, also when that changes."""
+        s, c = self.talk("accept", "read=100", f"uid={NOBODY}", "write=200", "eof", "close")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("srv", ACCEPT, NOBODY))
+
+    def test_rename(self):
+        s, c = self.talk("accept", "read=100", "name=later", "write=200", "eof", "close")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("later", ACCEPT))
+
+    def test_exec(self):
+        s, c = self.talk("accept", "read=100", "exec", "write=200", "eof", "close")
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT), ("exe", ACCEPT))
+
+    def test_nonblocking_connect(self):
+        s, c = self.talk(*self.USUAL, client=(f"connect-late={self.addr}", "write=100", "read=200",
+                                              "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+
+    def test_refused(self):
+        """The reset from the closed port is the caller's on its side, and nobody's on the other."""
+        self.begin()
+        self.port = 9
+        self.finished(self.client("name=cli", f"connect-fail={self.addr}", "close"))
+        there, here = self.end()
+        self.owned(here, ("cli", CONNECT), at_least=4)
+        self.assertEqual(len(there), 2)
+        for r in there:
+            self.assertNotIn("pid", r)
+            self.assertNotIn("comm", r)
+            self.assertEqual(r["owner"], "unknown")
+
+    def test_fast_open(self):
+        for ns in self.spaces:
+            ns.sysctl("ipv4.tcp_fastopen", 3)
+        self.begin()
+        one = ("accept", "read=5", "write=200", "eof", "close")
+        s = self.server("name=srv", "listen=0", *one, *one)
+        for _ in range(2):
+            self.finished(self.client("name=cli", f"fastopen={self.addr}", "read=200", "close"))
+        self.finished(s)
+        srv, cli = self.end()
+        self.assertTrue(any("SYN" in r.get("flags", ()) and r["len"] for r in cli),
+                        "no SYN carried data: this proves nothing")
+        for records in self.by_connection(srv):
+            self.owned(records, ("srv", LISTENER), ("srv", ACCEPT))
+        for records, p in zip(self.by_connection([{**r, "lport": r["rport"], "rport": r["lport"]}
+                                                  for r in cli if r.get("lport")]),
+                              self.actors[1:]):
+            pid = int(re.search(rb"who cli (\d+)", p.out)[1])
+            self.assertEqual({(r["pid"], r["comm"], r["owner"]) for r in records},
+                             {(pid, "cli", "connect")})
+
+    def test_v4_mapped(self):
+        if ":" in self.addr:
+            self.skipTest("the address is IPv6")
+        s, c = self.talk(*self.USUAL, client=(f"connect=mapped:{self.addr}", "write=100",
+                                              "read=200", "close"))
+        self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(c, ("cli", CONNECT))
+        self.assertEqual({r["ip"] for r in c if r.get("laddr") != "::"}, {4})
+
+    def test_accepted_after_the_peer_closed(self):
+        self.begin()
+        s = self.server("name=srv", "listen=0", "wait=late", "accept", "read=100", "eof", "close")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "close")
+        self.finished(c)
+        wait_until("the FIN to arrive", lambda: any(
+            x[0] == CLOSE_WAIT for x in self.there.tcp_states()))
+        s.tell("go")
+        self.finished(s)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(cli, ("cli", CONNECT))
+
+    def test_never_accepted(self):
+        """The listener ends with the connection in its queue."""
+        self.begin()
+        s = self.server("name=srv", "listen=0", "wait=late", "unlisten")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "wait=open", "eof",
+                        "close")
+        c.expect("(?m)^at open")
+        s.expect("(?m)^at late")
+        s.tell("go")
+        c.tell("go")
+        self.finished(s, c)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", LISTENER))
+        self.owned(cli, ("cli", CONNECT))
+
+    def test_killed(self):
+        """All that its connection still does after it is dead."""
+        self.begin()
+        s = self.server("name=srv", "listen=0", "accept", "read=100", "eof", "close")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "pause")
+        c.expect("(?m)^at pause")
+        c.signal(signal.SIGKILL)
+        self.assertEqual(c.wait(), -signal.SIGKILL)
+        self.finished(s)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", LISTENER), ("srv", ACCEPT))
+        self.owned(cli, ("cli", CONNECT))
+
+    def test_killed_with_data_unread(self):
+        """Its kernel answers with a reset."""
+        self.begin()
+        s = self.server("name=srv", "listen=0", "accept", "read=10", "pause")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "eof", "close")
+        s.expect("(?m)^at pause")
+        s.signal(signal.SIGKILL)
+        self.finished(c)
+        srv, cli = self.end()
+        self.owned(srv, ("srv", LISTENER), ("srv", ACCEPT))
+        self.assertTrue(any("RST" in r.get("flags", ()) for r in srv))
+
+    def test_several_listeners_on_a_port(self):
+        """SO_REUSEPORT: each connection is one listener's from its SYN on."""
+        self.begin()
+        first = self.server("name=l1", "reuse=0", "wait=on", "pause")
+        second = self.actor(self.there, "name=l2", f"reuse={self.port}", "fork", "accept", "eof",
+                            "close", "end", "wait=on", "pause")
+        second.expect("(?m)^ready")
+        calls = [self.client(f"name=c{i}", f"connect={self.addr}", "write=10", "close")
+                 for i in range(8)]
+        self.finished(*calls)
+        for p in (first, second):
+            p.signal(signal.SIGKILL)
+            p.wait()
+        srv, _ = self.end(allow=(CLOSE_WAIT,))
+        who = self.people()
+        seen = set()
+        for records in self.by_connection(srv):
+            pids = {r.get("pid") for r in records if r["owner"] == "listener"}
+            self.assertEqual(len(pids), 1, records)
+            seen |= pids
+        self.assertEqual(seen, {who["l1"], who["l2"]}, "one of them got nothing: try again")
+
+    def test_other_pid_namespace(self):
+        """The pid is the host's."""
+        self.begin()
+        s = self.server("name=srv", "listen=0", *self.USUAL)
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "read=200", "close",
+                        argv=("unshare", "--pid", "--fork"))
+        self.finished(c, s)
+        _, cli = self.end()
+        self.owned(cli, ("cli", CONNECT))
+        self.assertGreater(self.people()["cli"], 2)
+
+
+class OnLoopback(Shapes, Scene):
+    def place(self):
+        ns = self.ns()
+        self.here = self.there = ns
+        self.spaces, self.addr = [ns], "127.0.0.1"
+
+
+class OverVeth(Shapes, Scene):
+    def place(self):
+        net = self.veth()
+        self.here, self.there = net.sides
+        self.spaces, self.addr = list(net.sides), net.b.addr4
+
+
+if __name__ == "__main__":
+    main()
