@@ -104,6 +104,8 @@ void consumer__tick(struct consumer *c, __u64 mono_ns)
 {
 	const struct view_ops *ops = c->o->view->ops;
 
+	if (c->writer && !c->full)
+		result(c, writer__tick(c->writer, mono_ns), true);
 	if (c->print && ops && ops->tick)
 		result(c, ops->tick(c->view, mono_ns), false);
 }

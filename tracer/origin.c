@@ -2,6 +2,7 @@
 #include "origin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -16,6 +17,13 @@ void origin_boot_id(char *buf, size_t len)
 	buf[strcspn(buf, "\n")] = '\0';
 	if (f)
 		fclose(f);
+}
+
+static __u64 number(const struct rec_reader *r, const char *key)
+{
+	char buf[24];
+
+	return rec_reader__text(r, key, buf, sizeof(buf)) ? strtoull(buf, NULL, 10) : 0;
 }
 
 static void point(struct origin *o, struct writer_info *info)
@@ -56,6 +64,8 @@ void origin__file(struct origin *o, const struct rec_reader *r, struct writer_in
 	rec_reader__text(r, "blind", o->blind, sizeof(o->blind));
 	rec_reader__text(r, "command", o->command, sizeof(o->command));
 	point(o, info);
+	info->tick_ns = number(r, "tick_ns");
+	info->outlier_ns = number(r, "outlier_ns");
 	info->start_mono_ns = r->hdr.start_mono_ns;
 	info->mono_to_real = r->hdr.mono_to_real;
 	info->events = r->hdr.events;

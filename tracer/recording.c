@@ -311,7 +311,12 @@ int rec_reader__next(struct rec_reader *r, const struct ev_hdr **ev, char *err, 
 			r->last_ns = in->mono_ns;
 		if (in->type == REC_END)
 			return on_end(r, in, err, errlen);
-		ret = in->type == REC_CLOCK ? on_clock(r, in, ev, err, errlen) : understand(r, in, ev);
+		if (in->type == REC_CLOCK)
+			ret = on_clock(r, in, ev, err, errlen);
+		else if (in->type == REC_TICK)
+			*ev = in, ret = 1;
+		else
+			ret = understand(r, in, ev);
 		if (ret < 0)
 			return ret == -EINVAL ? damaged(r, "a record makes no sense", err, errlen) : ret;
 		r->records++;

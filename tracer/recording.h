@@ -41,6 +41,7 @@ struct rec_header {
 enum rec_type {
 	REC_CLOCK = 0xff01, /* struct rec_clock */
 	REC_END = 0xff02,   /* struct rec_end; the last one */
+	REC_TICK = 0xff03,  /* struct ev_hdr alone: an interval is over, what was gathered in it is told */
 };
 
 /* From here on the clocks differ by this: somebody, mostly NTP, sets the clock. */
@@ -92,7 +93,7 @@ int rec_reader__open(struct rec_reader *r, int fd, int stop_fd, char *err, size_
 bool rec_reader__buffered(const struct rec_reader *r);
 
 /*
- * The next record, REC_CLOCK included, which lives until the next call: 1; 0:
+ * The next record, REC_CLOCK and REC_TICK included, which lives until the next call: 1; 0:
  * the end; a negative errno with one sentence, offset included, in err.
  */
 int rec_reader__next(struct rec_reader *r, const struct ev_hdr **ev, char *err, size_t errlen);

@@ -32,6 +32,7 @@ struct session {
 	int fd, sigfd;
 	__u64 end_ns;  /* when to end; 0: no limit */
 	__u64 tick_ns; /* when the view wants to be called; 0: never */
+	bool marks;    /* … which the recording tells, because its recorder fetched what was gathered then */
 	int damage;    /* why reading ended early: a negative errno, file.err tells */
 };
 
@@ -52,12 +53,24 @@ static void tick_until(struct session *s, __u64 now)
 {
 	__u64 step = s->o->plan->tick_ns;
 
-	if (!s->tick_ns)
+	if (!s->tick_ns || s->marks)
 		return;
 	if (now > s->tick_ns && (now - s->tick_ns) / step > TICKS_MAX)
 		s->tick_ns = now - now % step;
 	for (; s->tick_ns <= now && !s->out.stop; s->tick_ns += step)
 		consumer__tick(&s->out, s->tick_ns);
+}
+
+/* As the live loop does, at the very times. */
+static void on_tick(void *ctx, __u64 now)
+{
+	struct session *s = ctx;
+	__u64 step = s->o->plan->tick_ns;
+
+	if (!s->tick_ns || now < s->tick_ns || s->out.stop)
+		return;
+	consumer__tick(&s->out, now);
+	s->tick_ns += ((now - s->tick_ns) / step + 1) * step;
 }
 
 static int on_event(void *ctx, const struct ev_hdr *ev)
@@ -176,6 +189,20 @@ static int check_events(const struct session *s, char *err, size_t len)
 		      name ? name : "such", s->o->view->name);
 }
 
+/* Sums don't tell single waits: none would look like a fast network. */
+static int check_outliers(const struct session *s, const struct writer_info *info, char *err, size_t len)
+{
+	__u64 want = s->o->plan->outlier_ns;
+
+	if (!want || (info->outlier_ns && info->outlier_ns <= want))
+		return 0;
+	if (info->outlier_ns)
+		return errmsg(err, len, -ENOENT, "the recording has only single waits above %g ms",
+			      info->outlier_ns / 1e6);
+	return errmsg(err, len, -ENOENT, "the recording has sums, not single waits: record with `%s --outliers MS -w FILE`",
+		      s->o->view->name);
+}
+
 /* Numbers of namespaces mean nothing after a reboot, or elsewhere. */
 static int check_boot(const struct session *s, char *err, size_t len)
 {
@@ -215,6 +242,8 @@ static int start(struct session *s, char *err, size_t len)
 	origin__file(&s->origin, &s->file.r, &info);
 	ret = check_events(s, err, len);
 	if (!ret)
+		ret = check_outliers(s, &info, err, len);
+	if (!ret)
 		ret = check_boot(s, err, len);
 	if (ret)
 		return ret;
@@ -222,6 +251,8 @@ static int start(struct session *s, char *err, size_t len)
 	s->file.src.on_event = on_event;
 	s->file.src.ctx = s;
 	s->file.on_clock = on_clock;
+	s->file.on_tick = on_tick;
+	s->marks = info.tick_ns;
 	s->file.events = o->plan->events | o->plan->writes;
 	s->stage.expr = o->expr;
 	s->stage.snap = o->file->snap_set ? o->file->snap : EXPR_STAGE_KEEP_ALL;
@@ -231,6 +262,7 @@ static int start(struct session *s, char *err, size_t len)
 		s->tick_ns = info.start_mono_ns + o->plan->tick_ns;
 	if (o->run->duration)
 		s->end_ns = info.start_mono_ns + (__u64)(o->run->duration * 1e9);
+	info.tick_ns = o->plan->tick_ns;
 	info.events &= o->plan->events | o->plan->writes | EVENTS_PACKETS;
 	ret = consumer__open(&s->out, o, &info, err, len);
 	if (!ret)

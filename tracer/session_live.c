@@ -300,6 +300,8 @@ static int open_consumer(struct session *s, char *err, size_t len)
 
 	origin__here(&s->origin, backend_name(s->report.chosen), s->o->cmdline, &info);
 	info.events = s->o->plan->events | s->o->plan->writes;
+	info.tick_ns = s->o->plan->tick_ns;
+	info.outlier_ns = s->o->plan->outlier_ns;
 	if (s->o->plan->need & NEED_RAW)
 		info.events |= EVENTS_PACKETS;
 	info.start_mono_ns = clock_mono_ns();

@@ -25,6 +25,11 @@ static int hand_over(struct source_file *s, const struct ev_hdr *ev)
 			s->on_clock(src->ctx, ev->mono_ns, ((const struct rec_clock *)ev)->mono_to_real);
 		return 0;
 	}
+	if (ev->type == REC_TICK) {
+		if (s->on_tick)
+			s->on_tick(src->ctx, ev->mono_ns);
+		return 0;
+	}
 	if (ev->type == EV_LOST)
 		src->lost[ev->hook] += ev_lost_of(ev)->count;
 	else if (!(FIELD_IN(ev->type) & s->events) || !filter_match_event(s->filter, s->ranges, ev))

@@ -16,6 +16,7 @@ struct source_file {
 	const struct filter *filter; /* with its ranges: not owned */
 	const struct frange *ranges;
 	void (*on_clock)(void *ctx, __u64 mono_ns, __s64 mono_to_real); /* with src.ctx */
+	void (*on_tick)(void *ctx, __u64 mono_ns);			 /* as REC_TICK says */
 	char err[256]; /* what drain()'s negative errno means, if it is the file's */
 };
 

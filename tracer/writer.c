@@ -282,6 +282,11 @@ int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real)
 	return w->ops->clock ? w->ops->clock(w, mono_ns) : 0;
 }
 
+int writer__tick(struct writer *w, __u64 mono_ns)
+{
+	return w->done || !w->ops->tick ? 0 : w->ops->tick(w, mono_ns);
+}
+
 int writer__flush(struct writer *w, __u64 mono_ns)
 {
 	int err = 0;

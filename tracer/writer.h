@@ -21,6 +21,8 @@ struct opts_file;
 struct writer_info {
 	__u64 start_mono_ns; /* when the run began */
 	__s64 mono_to_real;  /* at that time */
+	__u64 tick_ns;	     /* what is gathered is told this often; 0: there is no such thing */
+	__u64 outlier_ns;    /* single waits above it are told; 0: none */
 	__u32 events;	     /* FIELD_IN() of the records that were looked for */
 	const char *host;
 	const char *kernel;
@@ -50,6 +52,8 @@ struct writer_ops {
 	int (*flush)(struct writer *w, __u64 mono_ns, bool last);
 	/* w->mono_to_real has changed, from mono_ns on; may be NULL. */
 	int (*clock)(struct writer *w, __u64 mono_ns);
+	/* The view's interval is over, and what was gathered in it is written; may be NULL. */
+	int (*tick)(struct writer *w, __u64 mono_ns);
 	/* The end of every file; may be NULL. It must also work where `event` failed. */
 	int (*end)(struct writer *w, __u64 mono_ns);
 	/* How much of these n bytes, appended since a flush, is whole: where a full disk's file is cut. */
@@ -104,6 +108,9 @@ int writer__event(struct writer *w, const struct ev_hdr *ev);
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC from now on. */
 int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real);
+
+/* The view's interval is over. */
+int writer__tick(struct writer *w, __u64 mono_ns);
 
 /* Hands everything to the kernel, so that no kill can lose it; rotates where -G is due. */
 int writer__flush(struct writer *w, __u64 mono_ns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Recordings: see recording.h and docs/recording.md. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,14 @@ static void text(struct outbuf *b, const char *key, const char *value)
 	for (; *value; value++)
 		outbuf_chr(b, *value == '\n' ? ' ' : *value);
 	outbuf_chr(b, '\n');
+}
+
+static void number(struct outbuf *b, const char *key, __u64 n)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)n);
+	text(b, key, n ? value : NULL);
 }
 
 static void pad(struct outbuf *b, size_t begin)
@@ -77,6 +86,8 @@ static int tcpl_begin(struct writer *w)
 	text(b, "boot", w->info.boot);
 	text(b, "backend", w->info.backend);
 	text(b, "blind", w->info.blind);
+	number(b, "tick_ns", w->info.tick_ns);
+	number(b, "outlier_ns", w->info.outlier_ns);
 	text(b, "command", w->info.command);
 	pad(b, begin);
 	if (outbuf_error(b))
@@ -125,6 +136,15 @@ static int tcpl_clock(struct writer *w, __u64 mono_ns)
 	return append(w, &c, sizeof(c));
 }
 
+static int tcpl_tick(struct writer *w, __u64 mono_ns)
+{
+	struct ev_hdr h = { .type = REC_TICK, .len = sizeof(h), .mono_ns = mono_ns };
+	struct tcpl *t = w->priv;
+
+	t->records++;
+	return append(w, &h, sizeof(h));
+}
+
 static int tcpl_end(struct writer *w, __u64 mono_ns)
 {
 	const struct tcpl *t = w->priv;
@@ -164,6 +184,7 @@ const struct writer_ops writer_tcpl_ops = {
 	.begin = tcpl_begin,
 	.event = tcpl_event,
 	.clock = tcpl_clock,
+	.tick = tcpl_tick,
 	.end = tcpl_end,
 	.whole = tcpl_whole,
 	.end_size = sizeof(struct rec_end),

@@ -14,7 +14,7 @@ import time
 from lib import BACKEND, TCPLENS, Case, main, quiesce
 from lib.lens import parse_json_lines, parse_summary
 
-VIEWS = ("trace", "states")
+VIEWS = ("trace", "states", "life", "latency")
 # What two tracers of the same traffic measure each for itself.
 OWN = re.compile(r"time|mono_ns|conn|.*_us")
 
@@ -79,7 +79,7 @@ class Recorded(Case):
 class SameAsLive(Recorded):
     def test_byte_for_byte(self):
         """The very run: printed, and written at the same time."""
-        for opts in ((), ("-T", "-v"), ("-t", "-S"), ("--json",), ("--json", "--fields", "+tid")):
+        for opts in ((), ("-T",), ("-t", "-S"), ("--json",), ("--json", "--fields", "+tid")):
             for view in VIEWS:
                 with self.subTest(view=view, opts=opts):
                     ns, path = self.place(), self.path("x.tcpl")
@@ -88,7 +88,7 @@ class SameAsLive(Recorded):
                     quiesce(ns)
                     live = tl.stop()
                     again = self.read(view, path, *opts)
-                    self.assertGreater(len(live.out), 1000)
+                    self.assertGreater(len(live.out), 300)
                     self.assertEqual(again.out, live.out)
                     self.assertEqual(again.summary, live.summary)
 
@@ -103,7 +103,7 @@ class SameAsLive(Recorded):
         for view, tl in tls.items():
             with self.subTest(view=view):
                 live = tl.stop().records
-                self.assertGreater(len(live), 50)
+                self.assertGreater(len(live), 2)
                 self.assertEqual(cut(self.read(view, path, json=True).records), cut(live))
 
     def test_filters(self):
@@ -353,6 +353,7 @@ class Refused(Recorded):
         self.refuses(["trace", "-r", path, "--cgroup", "!/"], "--cgroup")
         self.refuses(["record"], "-w")
         self.refuses(["states", "-q", "-r", only], "no state records", rc=1)
+        self.refuses(["latency", "-q", "-r", path, "--outliers", "1"], "--outliers", rc=1)
         self.refuses(["trace", "-r", text], "no recording", rc=1)
         self.refuses(["trace", "-r", "/no/such/file"], "/no/such/file", "No such file", rc=1)
         self.refuses(["trace", "-r", self.dir], "is a directory", rc=1)

@@ -13,7 +13,7 @@
 #include "source_file.h"
 #include "writer.h"
 
-#define NRECORDS 7
+#define NRECORDS 8
 
 /* Where each record of the sample ends, and the header. */
 struct sample {
@@ -59,6 +59,7 @@ static void write_records(struct writer *w)
 	assert_int_equal(writer__event(w, &lost.hdr), 0);
 	seg.seq++;
 	assert_int_equal(writer__event(w, &seg.hdr), 0);
+	assert_int_equal(writer__tick(w, T_MONO), 0);
 	assert_int_equal(writer__event(w, &st.hdr), 0);
 }
 
