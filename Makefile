@@ -71,7 +71,7 @@ STATIC_OBJ = $(SRC:tracer/%.c=$(B)/obj-static/%.o)
 
 # These need libbpf or the skeleton, or call what does.  All others are pure: the
 # unit tests link with them, compiled with sanitizers.
-BPF_USERS = atomics attach cmd_doctor cmd_view expr_elf extcap hooks main privs seed session session_file session_live source_live store
+BPF_USERS = atomics attach cmd_doctor cmd_view cost expr_elf extcap hooks main privs seed session session_file session_live source_live store
 PURE = $(filter-out $(BPF_USERS:%=tracer/%.c),$(SRC))
 
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
@@ -81,9 +81,11 @@ UNIT_LIB = $(PURE:tracer/%.c=$(B)/unit/tracer/%.o) $(UNIT_HELPERS:tests/unit/%.c
 
 LIVE_BIN = $(patsubst tests/live/src/%.c,$(B)/live/%,$(sort $(wildcard tests/live/src/*.c)))
 
+BENCH_BIN = $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+
 # ---- targets
 
-.PHONY: all static install unit unit-programs live-programs vm-programs clean help FORCE
+.PHONY: all static install unit unit-programs live-programs bench bench-programs vm-programs clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -98,6 +100,7 @@ help:
 	@echo '                     to $$(DESTDIR)$$(EXTCAPDIR)'
 	@echo 'make unit            build and run the unit tests, with sanitizers; no privileges needed'
 	@echo 'make live-programs   the programs of the live tests, in $(B)/live; STATIC=1: static'
+	@echo 'make bench           measure beside other tools (root, about 20 minutes): docs/performance.md'
 	@echo 'make clean'
 	@echo
 	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  For another machine:'
@@ -201,5 +204,16 @@ $(B)/vm/%: tests/vm/src/%.c $(B)/.flags-live Makefile
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIVE_CFLAGS) -static -o $@ $< $(LDFLAGS)
+
+# What scripts/bench runs: traffic, and empty programs to compare with.
+bench-programs: $(BENCH_BIN)
+
+$(B)/bench/%: tests/bench/%.c $(B)/.flags-live Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIVE_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) $(LIBS)
+
+bench: $(B)/tcplens bench-programs
+	scripts/bench
 
 -include $(wildcard $(B)/*/*.d $(B)/unit/*/*.d)

@@ -11,7 +11,7 @@
 #define BUFFER_DEFAULT (8u << 20)
 #define BUFFER_MAX (1u << 30)
 
-enum { KEY_BACKEND = 0x1000, KEY_BUFFER, KEY_READY_FD, KEY_CONNS };
+enum { KEY_BACKEND = 0x1000, KEY_BUFFER, KEY_READY_FD, KEY_CONNS, KEY_NO_PRIORITY, KEY_STATS };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Run:", 30 },
@@ -25,6 +25,11 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "connections", KEY_CONNS, "N", 0,
 	  "Connections to remember at once (default: four times what is open, at least 32768)", 0 },
+	{ "no-priority", KEY_NO_PRIORITY, NULL, 0,
+	  "Be scheduled as anybody, not before: records may be lost while all CPUs are busy", 0 },
+	{ "stats", KEY_STATS, NULL, 0,
+	  "Tell at the end what the run cost: runs and nanoseconds of each hook, records, losses, CPU (with --json: one object); all on stderr",
+	  0 },
 	{ "ready-fd", KEY_READY_FD, "FD", 0,
 	  "Write \"ready\" to the file descriptor FD, and close it, once all hooks are attached", 0 },
 	{ 0 },
@@ -135,6 +140,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_failure(state, 2, 0,
 				     "--connections needs a number from 1 to 16777216, not '%s'", arg);
 		o->conns_max = n;
+		return 0;
+	case KEY_NO_PRIORITY:
+		o->no_priority = true;
+		return 0;
+	case KEY_STATS:
+		o->stats = true;
 		return 0;
 	case KEY_READY_FD:
 		if (set_ready_fd(o, arg))

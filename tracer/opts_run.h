@@ -4,6 +4,8 @@
 #define TCPLENS_OPTS_RUN_H
 
 #include <argp.h>
+#include <stdbool.h>
+
 #include <linux/types.h>
 
 #include "hooks.h"
@@ -15,6 +17,8 @@ struct opts_run {
 	__u64 count;	 /* records to print; 0: no limit */
 	double duration; /* seconds; 0: no limit */
 	int ready_fd;	 /* -1: none */
+	bool no_priority; /* stay as schedulable as anybody */
+	bool stats;	 /* tell the cost at the end */
 	const char *kernel_option; /* one that was given, and that is about hooks and buffers; NULL: none */
 };
 

@@ -14,11 +14,13 @@
 #include "attach.h"
 #include "child.h"
 #include "clock.h"
+#include "cost.h"
 #include "expr_stage.h"
 #include "fields.h"
 #include "names.h"
 #include "opts_file.h"
 #include "opts_filter.h"
+#include "opts_output.h"
 #include "opts_run.h"
 #include "origin.h"
 #include "priority.h"
@@ -52,6 +54,7 @@ struct session {
 	bool staged; /* records go through `stage` */
 	struct origin origin;
 	struct child child;
+	struct cost cost;
 	int sigfd;
 	__u64 gather_ns;
 	__u64 end_ns;	  /* when to end; 0: no limit */
@@ -211,6 +214,9 @@ static void finish(struct session *s)
 	}
 	consumer__finish(&s->out, clock_mono_ns());
 	session_summary(&s->out, s->source);
+	if (s->o->run->stats)
+		cost__tell(&s->cost, s->skel, &s->report, s->source, s->out.taken,
+			   s->o->output->json);
 }
 
 /* Four times the sockets there are now, so that a busy day fits. */
@@ -346,9 +352,11 @@ static int start(struct session *s, char *err, size_t len)
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;
-	if (priority_raise())
+	if (!s->o->run->no_priority && priority_raise())
 		session_note(s->o, "no real-time priority: records may be lost while all CPUs are busy");
 	s->gather_ns = gather_ns(s);
+	if (s->o->run->stats && cost__begin(&s->cost))
+		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
 	session_ready(s->o->run->ready_fd);
 	if (s->o->run->duration)
 		s->end_ns = clock_mono_ns() + (__u64)(s->o->run->duration * 1e9);
@@ -361,7 +369,7 @@ fail:
 
 int session_live__run(const struct session_opts *o)
 {
-	struct session s = { .o = o, .sigfd = -1, .child = { .gate = -1 } };
+	struct session s = { .o = o, .sigfd = -1, .child = { .gate = -1 }, .cost = { .fd = -1 } };
 	char why[512] = "";
 	int err, status;
 
@@ -378,6 +386,7 @@ int session_live__run(const struct session_opts *o)
 	child__stop(&s.child);
 	consumer__free(&s.out);
 	source_live__free(&s.live);
+	cost__end(&s.cost);
 	tcplens_bpf__destroy(s.skel);
 	if (s.sigfd >= 0)
 		close(s.sigfd);

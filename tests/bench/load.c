@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -46,6 +47,7 @@ static int nconn = 1, client_cpu = -1, server_cpu = -1, port = 7777;
 static double seconds = 1;
 static atomic_bool stop;
 static int listener;
+static int holders; /* processes at each end */
 
 struct client {
 	pthread_t thread;
@@ -147,6 +149,16 @@ static void server(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pin(server_cpu);
+	for (int i = 1; i < holders; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			break;
+		}
+	}
 	if (mode == MODE_CHURN) {
 		for (int i = 1; i < nconn; i++)
 			spawn(serve_churn, NULL);
@@ -156,7 +168,7 @@ static void server(void)
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0 && errno == EMFILE)
-			die("accept");
+			pause(); /* full: another server process takes the rest */
 		if (fd >= 0 && mode != MODE_HOLD)
 			spawn(mode == MODE_BULK ? serve_bulk : serve_pp, (void *)(long)fd);
 	}
@@ -261,14 +273,41 @@ static void *client(void *arg)
 	return NULL;
 }
 
-/* Until standard input ends. */
+/* One process's share; says so through `done`, and waits to be killed. */
+static void hold_some(int first, int n, int done)
+{
+	char ok = 1;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = first; i < first + n; i++)
+		if (dial(i / HOLD_PER_ADDR) < 0)
+			die("connect");
+	if (write(done, &ok, 1) != 1)
+		die("write");
+	for (;;)
+		pause();
+}
+
+/* Until standard input ends.  A process may have so many descriptors only: there are several. */
 static void hold(void)
 {
+	int done[2], share = (nconn + holders - 1) / holders;
 	double begin = now();
 	char c;
 
-	for (int i = 0; i < nconn; i++)
-		if (dial(i / HOLD_PER_ADDR) < 0)
+	if (pipe2(done, O_CLOEXEC))
+		die("pipe2");
+	for (int i = 0; i < nconn; i += share) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid)
+			hold_some(i, nconn - i < share ? nconn - i : share, done[1]);
+	}
+	close(done[1]);
+	for (int i = 0; i < nconn; i += share)
+		if (read(done[0], &c, 1) != 1)
 			die("connect");
 	printf("held=%d seconds=%.2f\n", nconn, now() - begin);
 	fflush(stdout);
@@ -381,13 +420,17 @@ static void listen_here(void)
 
 int main(int argc, char **argv)
 {
-	struct rlimit files = { 1 << 20, 1 << 20 };
+	struct rlimit files;
 	pid_t pid;
 
 	parse(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
-	if (mode == MODE_HOLD)
+	if (mode == MODE_HOLD) {
+		getrlimit(RLIMIT_NOFILE, &files);
+		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
+		holders = nconn / (int)(files.rlim_max < 1 << 20 ? files.rlim_max - 32 : 1 << 20) + 1;
+	}
 	listen_here();
 	pid = fork();
 	if (pid < 0)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* --stats: what the run itself cost, told at its end. */
+#ifndef TCPLENS_COST_H
+#define TCPLENS_COST_H
+
+#include <stdbool.h>
+
+#include <linux/types.h>
+
+struct attach_report;
+struct source;
+struct tcplens_bpf;
+
+struct cost {
+	int fd; /* while open the kernel counts and times all programs' runs; -1 */
+	__u64 begin_ns;
+	__u64 begin_cpu_ns;
+};
+
+/* From here on.  A negative errno: the kernel does not count runs (before 5.8). */
+int cost__begin(struct cost *c);
+
+/* To stderr: a table, or one JSON object.  The programs may be detached, not unloaded. */
+void cost__tell(const struct cost *c, struct tcplens_bpf *skel, const struct attach_report *rep,
+		const struct source *src, __u64 printed, bool json);
+
+/* Safe after a cost__begin() that failed. */
+void cost__end(struct cost *c);
+
+#endif
