@@ -29,17 +29,22 @@ def find_port():
     raise RuntimeError("the port to the host did not come up")
 
 
+DOCTOR = "/tmp/doctor.json"
+
+
 def doctor(port):
     r = subprocess.run(["build/tcplens", "doctor", "--json"], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE)
     port.write(b"@ doctor " + (r.stdout.strip() or b"{}") + b"\n")
+    with open(DOCTOR, "wb") as f:
+        f.write(r.stdout)
     if r.returncode or r.stderr:
         port.write(b"doctor: exit %d, stderr: %r\n" % (r.returncode, r.stderr))
 
 
 def run(port, job):
     port.write(f"@ begin {job['name']}\n".encode())
-    p = subprocess.Popen(job["argv"], env=dict(os.environ, **job["env"]), stdin=subprocess.DEVNULL,
+    p = subprocess.Popen(job["argv"], env=dict(os.environ, TCPLENS_DOCTOR=DOCTOR, **job["env"]), stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
         port.write(line)

@@ -3,6 +3,7 @@
 
 import functools
 import json
+import os
 import subprocess
 
 from .lens import BACKEND, TCPLENS
@@ -10,13 +11,23 @@ from .lens import BACKEND, TCPLENS
 BACKENDS = ("fentry", "kprobe", "tracepoint")
 
 
-@functools.lru_cache
-def doctor():
-    """{backend: what doctor --json says of it}."""
+def ask():
     r = subprocess.run([TCPLENS, "doctor", "--json"], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, check=True)
     assert not r.stderr, f"doctor says on stderr: {r.stderr!r}"
-    said = json.loads(r.stdout)
+    return r.stdout
+
+
+@functools.lru_cache
+def doctor():
+    """{backend: what doctor --json says of it}."""
+    said = os.environ.get("TCPLENS_DOCTOR")  # a file with it: an emulated machine needs seconds
+    if said:
+        with open(said, "rb") as f:
+            said = f.read()
+    else:
+        said = ask()
+    said = json.loads(said)
     return {b["name"]: b for b in said["backends"]}
 
 
