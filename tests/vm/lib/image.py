@@ -41,13 +41,14 @@ MODULES = ["drivers/char/virtio_console", "drivers/virtio/*", "drivers/net/veth"
            "net/ipv6/esp6", "net/tls/*"]
 
 
-def make(arch):
-    """Builds tcplens and the tests' programs, static, for the guests."""
+def make(arch, programs=True):
+    """Builds tcplens and the tests' programs, static, for the guests (or the BPF object only)."""
     build = os.path.join(BUILD, arch)
+    targets = ["static", "live-programs", "vm-programs"] if programs else [f"{build}/tcplens.bpf.o"]
     argv = ["make", "-C", TOP, f"-j{os.cpu_count()}", f"B={build}", "STATIC=1",
-            f"ARCH={kernels.MACHINES[arch]}", "static", "live-programs", "vm-programs"]
+            f"ARCH={kernels.MACHINES[arch]}", *targets]
     env = dict(os.environ)
-    if arch != HOST:
+    if arch != HOST and programs:
         cross, root = TRIPLET[arch] + "-", sysroot(arch)
         if not shutil.which(cross + "gcc"):
             raise Unavailable(f"{cross}gcc is not installed (scripts/install-deps --vm)")
@@ -202,8 +203,9 @@ def modules(kernel):
         os.makedirs(os.path.dirname(to), exist_ok=True)
         with open(to, "wb") as f:
             f.write(_unpacked(os.path.join(source, rel)))
-    for name in glob.glob(os.path.join(source, "modules.builtin*")) + [os.path.join(source, "modules.order")]:
-        shutil.copy(name, lib)
+    for pattern in ("modules.builtin*", "modules.order"):
+        for name in glob.glob(os.path.join(source, pattern)):
+            shutil.copy(name, lib)
     _depmod(tree, kernel.release)
     archive = cpio.Archive()
     for where, _dirs, files in os.walk(tree):
