@@ -185,7 +185,14 @@ static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 /* The task owns the connection from now on. */
 static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
 {
-	for (int i = 0; i < 3; i++) {
+	int left = 3;
+
+	/*
+	 * Its only way back is a jump: 5.10 and 6.1 refuse a step that falls
+	 * through to an earlier one, which clang makes of a `for` ("back-edge",
+	 * check_cfg()).
+	 */
+	do {
 		__u32 turn = *(volatile __u32 *)&c->writes_begun + 1;
 
 		who_write_begin(c);
@@ -197,8 +204,9 @@ static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 
 		if (*(volatile __u32 *)&c->writes_begun == turn &&
 		    *(volatile __u32 *)&c->writes_done == turn)
 			break;
-	}
-	return 0;
+		barrier_var(left);
+	} while (--left);
+	return left;
 }
 
 /* Nothing about the owner has changed since `who` was filled in from this task's process. */
