@@ -55,6 +55,7 @@ class Smoke(Case):
                           f"{command} --backend {backend} saw nothing of a connection")
 
     def test_every_command(self):
+        self.assertTrue(under_test(), "no backend works")
         commands = views()
         self.assertLessEqual({"trace", "states"}, set(commands))
         for backend in under_test():
