@@ -183,7 +183,7 @@ static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 }
 
 /* The task owns the connection from now on. */
-static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
+static SUBPROG int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
 {
 	int left = 3;
 
@@ -206,7 +206,7 @@ static __noinline int conn_set_task(struct conn *c, struct task_struct *t, __u8 
 			break;
 		barrier_var(left);
 	} while (--left);
-	return left;
+	return 0;
 }
 
 /* Nothing about the owner has changed since `who` was filled in from this task's process. */

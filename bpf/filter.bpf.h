@@ -86,7 +86,7 @@ static __always_inline int cgroup_pass(const struct ev_who *w, __u8 known)
 }
 
 /* All filters that depend on the owner and the ends only. */
-static __noinline int ends_match(const struct ev_ends *e, const struct ev_who *w, __u8 known)
+static SUBPROG int ends_match(const struct ev_ends *e, const struct ev_who *w, __u8 known)
 {
 	if (!cfg.filter.used)
 		return 1;

@@ -9,7 +9,7 @@
  * A request waits for its final ACK: the listener's owner answers for it.
  * `lsk` may be NULL (SYN cookie): then whoever listens on the port.
  */
-__attribute__((unused)) static __noinline struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
+static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 {
 	struct conn *old = bpf_map_lookup_elem(&ghosts, t), *l = 0;
 	struct conn new = {}, *g = &new;

@@ -141,7 +141,7 @@ static __always_inline struct ev_segment *raw_reserve(struct packet *p, __u16 wo
 }
 
 /* A SYN is kept aside: its packet too (park()). */
-static __noinline int raw_park(struct packet *p, struct tuple *t, __u16 word)
+static SUBPROG int raw_park(struct packet *p, struct tuple *t, __u16 word)
 {
 	__u32 k = 0;
 	struct raw_syn *r = bpf_map_lookup_elem(&raw_scratch, &k);
@@ -171,7 +171,7 @@ static __always_inline struct ev_segment *raw_unpark(struct tuple *t, enum ev_ho
 }
 
 /* Not inline: dead code in most runs, so there should be little of it to load. */
-static __noinline struct ev_segment *raw_segment(struct packet *p, __u16 word, __u32 netns,
+static SUBPROG struct ev_segment *raw_segment(struct packet *p, __u16 word, __u32 netns,
 						 enum ev_hook hook)
 {
 	if (cfg.snap && p->len > (word >> 12) * 4)
