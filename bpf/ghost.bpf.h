@@ -11,11 +11,16 @@
  */
 static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 {
-	struct conn *old = bpf_map_lookup_elem(&ghosts, t), *l = 0;
-	struct conn new = {}, *g = &new;
+	/* Not on the stack, of which all callers together have 512 bytes. */
+	static const struct conn fresh = {};
+	struct conn *g = bpf_map_lookup_elem(&ghosts, t), *l = 0;
 
-	if (old && old->state == ST_NEW_SYN_RECV)
-		return old;
+	if (g && g->state == ST_NEW_SYN_RECV)
+		return g;
+	bpf_map_update_elem(&ghosts, t, &fresh, BPF_ANY);
+	g = bpf_map_lookup_elem(&ghosts, t);
+	if (!g)
+		return 0;
 	if (lsk)
 		l = conn_get(lsk);
 	g->who.netns = t->netns;
@@ -30,8 +35,7 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 	g->who.conn = conn_new_id();
 	g->since_ns = bpf_ktime_get_ns();
 	g->state = ST_NEW_SYN_RECV;
-	bpf_map_update_elem(&ghosts, t, g, BPF_ANY);
-	return bpf_map_lookup_elem(&ghosts, t);
+	return g;
 }
 
 /*
