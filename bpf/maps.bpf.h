@@ -18,6 +18,12 @@
  */
 #define SUBPROG __attribute__((noinline, used))
 
+/*
+ * Before a pointer is compared with NULL once more: clang would keep the first
+ * answer in a register of its own, which to 5.10 says nothing of the pointer.
+ */
+#define ASK_AGAIN(p) barrier_var(p)
+
 extern const volatile struct config cfg;
 
 /* Counts changes of any process name, so that a remembered comm is read again. */

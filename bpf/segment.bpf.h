@@ -144,12 +144,14 @@ static __always_inline void segment_bare_fill(struct ev_segment *s, struct packe
 	segment_from_packet(s, p, word, dir);
 	s->state = state;
 	s->srtt_us = s->min_rtt_us = s->cwnd = s->ssthresh = s->unacked = s->retrans = 0;
+	ASK_AGAIN(g);
 	if (g) {
 		who_copy(&s->who, g);
 	} else {
 		who_none(&s->who, HOW_UNKNOWN);
 		s->who.netns = netns;
 	}
+	ASK_AGAIN(g);
 	if (g && g->state != ST_LISTEN) {
 		segment_bases(s, g);
 	} else {
@@ -157,11 +159,13 @@ static __always_inline void segment_bare_fill(struct ev_segment *s, struct packe
 		s->who.conn = 0;
 		s->seq_base = s->ack_base = 0;
 	}
+	ASK_AGAIN(g);
 	segment_scale(s, g);
 }
 
 static __always_inline int bare_passes(struct conn *g, const struct ev_ends *e, __u32 netns)
 {
+	ASK_AGAIN(g);
 	if (g)
 		return conn_passes(g, e);
 	return ends_match(e, &(struct ev_who){ .netns = netns }, 0);

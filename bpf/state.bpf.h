@@ -32,14 +32,13 @@ static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, 
 }
 
 /* What segments that still come after the end are told apart by: the former owner stays known. */
-static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 old,
-					const struct tuple *t)
+static SUBPROG int leave_ghost(struct conn *c, struct sock *sk, __u8 old, const struct tuple *t)
 {
 	struct conn g;
 	struct tuple *wire = 0;
 
 	if (!c->who.conn)
-		return;
+		return 0;
 	conn_set_wscale(c, sk);
 	g = *c;
 	g.known &= ~CONN_NAT;
@@ -60,9 +59,10 @@ static __always_inline void leave_ghost(struct conn *c, struct sock *sk, __u8 ol
 		struct tuple w = *wire; /* a key is not to lie in a map that may change */
 
 		bpf_map_update_elem(&ghosts, &w, &g, BPF_ANY);
-		return;
+		return 0;
 	}
 	bpf_map_update_elem(&ghosts, t, &g, BPF_ANY);
+	return 0;
 }
 
 /*
