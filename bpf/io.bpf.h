@@ -135,6 +135,42 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 	return on_accept(ret);
 }
 
+#ifdef __TARGET_ARCH_x86
+#define SYSCALL_OF(regs) BPF_CORE_READ(regs, orig_ax)
+#define NR_ACCEPT 43
+#define NR_ACCEPT4 288
+#else
+#define SYSCALL_OF(regs) BPF_CORE_READ(regs, syscallno)
+#define NR_ACCEPT 202
+#define NR_ACCEPT4 242
+#endif
+
+/*
+ * The end of accept() where functions can't be hooked, for the time that it
+ * took.  Each system call of the machine passes here: for `latency` only.
+ */
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
+{
+	long nr = SYSCALL_OF(regs);
+	struct task_struct *task;
+	struct socket *sock;
+	struct inode *inode;
+	struct file **fds, *file;
+
+	if (ret < 0 || (nr != NR_ACCEPT4 && nr != NR_ACCEPT))
+		return 0;
+	task = (void *)bpf_get_current_task();
+	fds = BPF_CORE_READ(task, files, fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), fds + ret) || !file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	sock = BPF_CORE_READ(file, private_data);
+	return on_accept(BPF_CORE_READ(sock, sk));
+}
+
 /* Processes get their credentials at fork and exec (where accept() itself is not seen). */
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(cred_forked, struct task_struct *parent, struct task_struct *child)

@@ -11,9 +11,6 @@
 #include "ghost.bpf.h"
 #include "track.bpf.h"
 
-#define S_IFMT 00170000
-#define S_IFSOCK 0140000
-
 /* Full socket: known and findable from now on. */
 static __always_inline struct conn *seed_sock(struct sock *sk)
 {

@@ -9,6 +9,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_STREAM 1
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
 
 enum { ST_ESTABLISHED = 1,
        ST_SYN_SENT,

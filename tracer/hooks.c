@@ -238,6 +238,18 @@ const struct hook hooks[] = {
 		},
 	},
 	{
+		.name = "accept-time",
+		.records = -1,
+		.what = "when accept() returns",
+		.need = NEED_LATENCY,
+		.progs = {
+			[BACKEND_TRACEPOINT] = {
+				TP("accept_exit_tp", "sys_exit", .without = "time in the accept queue"),
+			},
+		},
+		.blind = { [BACKEND_TRACEPOINT] = "time in the accept queue, of accept() by io_uring" },
+	},
+	{
 		.name = "send",
 		.records = -1,
 		.what = "owner: who sends",

@@ -13,7 +13,9 @@ struct cgroup;
 struct cgroup_subsys_state;
 struct cred;
 struct css_set;
+struct fdtable;
 struct file;
+struct files_struct;
 struct in_device;
 struct in_ifaddr;
 struct inet6_dev;
@@ -454,7 +456,16 @@ struct task_struct {
 	struct task_struct *group_leader;
 	const struct cred *cred;
 	char comm[16];
+	struct files_struct *files;
 	struct css_set *cgroups;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fdtable {
+	struct file **fd;
 };
 
 struct css_set {

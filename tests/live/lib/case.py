@@ -101,8 +101,8 @@ class Case(unittest.TestCase):
         return self._keep(_lens.Tcplens(command, *opts, **kw))
 
     def relay(self, net, **chances):
-        """The program between the two devices of Veth(relay=True): loss=…, reorder=… in per mille."""
-        letters = dict(loss="l", reorder="r", twice="d", ce="c", seed="s")
+        """The program between the two devices of Veth(relay=True): loss=…, reorder=… in per mille, delay=… ms."""
+        letters = dict(loss="l", reorder="r", twice="d", ce="c", seed="s", delay="D")
         argv = [self.live("relay"), "ra", "rb"]
         for k, v in chances.items():
             argv += ["-" + letters[k], str(v)]

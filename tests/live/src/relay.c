@@ -5,9 +5,9 @@
  * segments among them.  For kernels without netem, and where a test must hold
  * frames back: SIGSTOP keeps all of them in the socket, SIGCONT lets them go.
  *
- *   relay DEV1 DEV2 [-s SEED] [-l LOSS] [-r REORDER] [-d DOUBLE] [-c CE]
+ *   relay DEV1 DEV2 [-s SEED] [-l LOSS] [-r REORDER] [-d DOUBLE] [-c CE] [-D MS]
  *
- * in per mille.  Says "ready"; at SIGTERM says what it did and ends.
+ * in per mille; -D: every frame is MS milliseconds late.  Says "ready"; at SIGTERM says what it did and ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FRAME 65600
@@ -35,6 +36,20 @@ static struct counts {
 	unsigned long forwarded, dropped, reordered, doubled, marked;
 } count;
 
+/* Frames that are under way, in the order in which they are due. */
+#define WAY_FRAMES 4096
+
+struct late {
+	uint64_t due_ns;
+	int len;
+	unsigned char *frame;
+};
+
+struct line {
+	struct late at[WAY_FRAMES];
+	unsigned int first, n;
+};
+
 /* One direction: frames read from `in` leave through `out`. */
 struct way {
 	int in, out;
@@ -42,8 +57,10 @@ struct way {
 	unsigned char *held;
 	int held_len; /* 0: none */
 	int overtakes; /* so many frames still go first */
+	struct line *line; /* with -D */
 };
 
+static uint64_t delay_ns;
 static volatile sig_atomic_t stop;
 
 static void on_term(int sig)
@@ -85,11 +102,61 @@ static int open_dev(const char *name)
 	return fd;
 }
 
-static void forward(struct way *w, const unsigned char *f, int len)
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static void transmit(struct way *w, const unsigned char *f, int len)
 {
 	if (send(w->out, f, len, 0) != len && errno != ENOBUFS && errno != ENETDOWN)
 		die("send");
 	count.forwarded++;
+}
+
+/* What no more fits is lost, as in a router. */
+static void forward(struct way *w, const unsigned char *f, int len)
+{
+	struct line *l = w->line;
+	struct late *t;
+
+	if (!l) {
+		transmit(w, f, len);
+		return;
+	}
+	if (l->n == WAY_FRAMES) {
+		count.dropped++;
+		return;
+	}
+	t = &l->at[(l->first + l->n++) % WAY_FRAMES];
+	t->due_ns = now_ns() + delay_ns;
+	t->len = len;
+	t->frame = malloc(len);
+	if (!t->frame)
+		die("malloc");
+	memcpy(t->frame, f, len);
+}
+
+/* Sends what is due; the time until the next is, or 0: none waits. */
+static uint64_t deliver(struct way *w)
+{
+	struct line *l = w->line;
+	uint64_t now = now_ns();
+
+	while (l && l->n) {
+		struct late *t = &l->at[l->first];
+
+		if (t->due_ns > now)
+			return t->due_ns - now;
+		transmit(w, t->frame, t->len);
+		free(t->frame);
+		l->first = (l->first + 1) % WAY_FRAMES;
+		l->n--;
+	}
+	return 0;
 }
 
 static void release(struct way *w)
@@ -186,7 +253,15 @@ static void relay(struct way *w)
 			       { .fd = w[1].in, .events = POLLIN } };
 
 	while (!stop) {
-		int n = poll(p, 2, w[0].held_len || w[1].held_len ? HOLD_MS : 1000);
+		uint64_t d0 = deliver(&w[0]), d1 = deliver(&w[1]);
+		uint64_t wait = w[0].held_len || w[1].held_len ? HOLD_MS * 1000000ULL : 1000000000;
+		struct timespec ts;
+		int n;
+
+		wait = d0 && d0 < wait ? d0 : wait;
+		wait = d1 && d1 < wait ? d1 : wait;
+		ts = (struct timespec){ .tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000 };
+		n = ppoll(p, 2, &ts, NULL);
 
 		if (n < 0 && errno != EINTR)
 			die("poll");
@@ -204,24 +279,27 @@ int main(int argc, char **argv)
 	uint64_t seed = 1;
 	int c;
 
-	while ((c = getopt(argc, argv, "s:l:r:d:c:")) >= 0) {
+	while ((c = getopt(argc, argv, "s:l:r:d:c:D:")) >= 0) {
 		switch (c) {
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'l': chance.loss = atoi(optarg); break;
 		case 'r': chance.reorder = atoi(optarg); break;
 		case 'd': chance.twice = atoi(optarg); break;
 		case 'c': chance.ce = atoi(optarg); break;
+		case 'D': delay_ns = strtoull(optarg, NULL, 0) * 1000000; break;
 		default: return 2;
 		}
 	}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: relay DEV1 DEV2 [-s SEED] [-l LOSS] [-r REORDER] [-d DOUBLE] [-c CE]\n");
+		fprintf(stderr, "usage: relay DEV1 DEV2 [-s SEED] [-l LOSS] [-r REORDER] [-d DOUBLE] [-c CE] [-D MS]\n");
 		return 2;
 	}
 	for (int i = 0; i < 2; i++) {
 		w[i].in = open_dev(argv[optind + i]);
 		w[i].rng = (seed + i) * 0x9e3779b97f4a7c15ULL | 1;
 		w[i].held = malloc(FRAME);
+		if (delay_ns)
+			w[i].line = calloc(1, sizeof(*w[i].line));
 	}
 	w[0].out = w[1].in;
 	w[1].out = w[0].in;
