@@ -85,7 +85,7 @@ BENCH_BIN = $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/benc
 
 # ---- targets
 
-.PHONY: all static install unit unit-programs live-programs bench bench-programs vm-programs clean help FORCE
+.PHONY: all static install unit unit-programs live-programs bench bench-programs vm-programs fuzz fuzz-programs clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -101,6 +101,7 @@ help:
 	@echo 'make unit            build and run the unit tests, with sanitizers; no privileges needed'
 	@echo 'make live-programs   the programs of the live tests, in $(B)/live; STATIC=1: static'
 	@echo 'make bench           measure beside other tools (root, about 20 minutes): docs/performance.md'
+	@echo 'make fuzz            build the fuzzers, and run each for a few seconds'
 	@echo 'make clean'
 	@echo
 	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  For another machine:'
@@ -185,6 +186,33 @@ $(B)/unit/pure.a: $(UNIT_LIB)
 $(UNIT_BIN): $(B)/unit/%: $(B)/unit/tests/%.o $(B)/unit/pure.a
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(PCAP_LIBS) -pthread
+
+# libFuzzer is clang's.
+FUZZ_CFLAGS = -O1 -g $(OWN_CFLAGS) -Itests/unit -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ = $(PURE:tracer/%.c=$(B)/fuzz/tracer/%.o) $(UNIT_HELPERS:tests/unit/%.c=$(B)/fuzz/unit/%.o)
+
+$(B)/fuzz/tracer/%.o: tracer/%.c $(B)/.flags-unit Makefile
+	$(say) FUZZ $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(B)/fuzz/unit/%.o: tests/unit/%.c $(B)/.flags-unit Makefile
+	$(say) FUZZ $<
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(B)/fuzz/pure.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/fuzz/pure.a
+	$(say) FUZZ $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(PCAP_LIBS) -lm
+
+fuzz-programs: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
+
+fuzz:
+	$(Q)tests/fuzz/run --out $(abspath $(B))/fuzz
 
 unit-programs: $(UNIT_BIN)
 

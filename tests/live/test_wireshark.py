@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from lib import Case, main, need_prog, quiesce
+from lib import TCPLENS, Case, main, need_prog, quiesce
 from lib.dump import _frame
 from lib.pcapng import File
 from lib.wire import wire_key
@@ -28,7 +28,8 @@ class Files(Case):
 
     def program(self, name):
         path = os.path.join(self.dir, name)
-        shutil.copy(self.live("traffic"), path)
+        if not os.path.exists(path):
+            shutil.copy(self.live("traffic"), path)
         return path
 
     def client(self, name, shape="short", family=4, opts=()):
@@ -177,6 +178,82 @@ class Tshark(Files):
             self.assertEqual(len(r.stdout.splitlines()), len(f.packets))
         self.assertEqual(total, len(wire))
         self.assertEqual(seen, set(pids))
+
+
+class Payload(Files):
+    """trace -A and -x show what --snap keeps."""
+
+    def shown(self, *opts):
+        net = self.net = self.veth()
+        self.dir = self.tmp()
+        tl = self.lens("trace", "--netns", net.a.path, *opts, json=False)
+        server = self.spawn(["python3", "-c",
+                             "import socket; s = socket.create_server(('10.99.0.2', 0)); "
+                             "print('ready', s.getsockname()[1], flush=True); c = s.accept()[0]; "
+                             "c.recv(100); c.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nbye\\x1b'); c.close()"], ns=net.b)
+        port = int(server.expect(rb"^ready (\d+)")[1])
+        self.spawn(["python3", "-c", f"import socket; c = socket.create_connection(('10.99.0.2', {port})); "
+                                     "c.sendall(b'GET /hello'); c.recv(100); c.recv(1)"], ns=net.a).check()
+        server.check()
+        quiesce(*net.sides)
+        tl.stop()
+        return tl.out.decode().splitlines()
+
+    def test_text(self):
+        lines = self.shown("-A", "--snap", "100")
+        for want in ("\tGET /hello", "\tHTTP/1.0 200 OK", "\t", "\tbye."):
+            self.assertIn(want, lines)
+
+    def test_hex(self):
+        lines = self.shown("-x", "--snap", "5")
+        self.assertIn("\t0x0000:  4745 5420 2f" + " " * 29 + "GET /", lines)
+
+    def test_nothing_kept(self):
+        r = subprocess.run([TCPLENS, "trace", "-A"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn(b"--snap", r.stderr)
+
+
+class Extcap(Files):
+    """tcplens as one of Wireshark's capture interfaces."""
+
+    def setUp(self):
+        need_prog("tshark")
+        folders = subprocess.run(["tshark", "-G", "folders"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        where = [line.split(":", 1)[1].strip() for line in folders.stdout.decode().splitlines()
+                 if line.startswith("Extcap path")]
+        if not where or not os.path.isdir(where[0]):
+            self.skipTest("this tshark has no folder for extcap")
+        self.folder = where[0]
+        self.dir = self.tmp()
+        self.links = self.tmp()
+        os.symlink(os.path.abspath(TCPLENS), os.path.join(self.links, "tcplens"))
+
+    def tshark_with(self, *args):
+        """tshark, for which our link is what lies in its folder: a mount of its own."""
+        return self.spawn(["unshare", "-m", "--propagation", "private", "sh", "-c",
+                           'mount --bind "$1" "$2" && shift 2 && exec tshark "$@"', "sh",
+                           self.links, self.folder, *args])
+
+    def test_listed(self):
+        self.assertRegex(self.tshark_with("-D").check().decode(), r"(?m)^\d+\. tcplens ")
+
+    def test_capture(self):
+        net = self.net = self.veth()
+        # Neither its first packet nor that it began can be waited for: traffic goes on until it has enough.
+        t = self.tshark_with("-i", "tcplens", "-n", "-l", "-c", "40", "-o", f"extcap.tcplens.netns:{net.a.path}",
+                             "-o", "extcap.tcplens.comm:alpha", "-f", "tcp", "-T", "fields", "-e", "frame.comment")
+        t.expect(rb"Capturing on", "err")
+        pids = set()
+        for _ in range(200):
+            pids.add(self.client("alpha")[0])
+            if t.p.poll() is not None:
+                break
+        rows = t.check().decode().splitlines()
+        self.assertEqual(len(rows), 40)
+        for row in rows:
+            self.assertIn("comm=alpha", row)
+            self.assertTrue(any(f"pid={pid}," in row for pid in pids), row)
 
 
 class Replay(Files):
