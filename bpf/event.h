@@ -20,8 +20,15 @@ enum ev_type {
 	EV_SEGMENT = 1, /* struct ev_segment */
 	EV_STATE = 2,	/* struct ev_state */
 	EV_LOST = 3,	/* struct ev_lost; made by user space, never by a program */
+	EV_CONNECT = 4, /* struct ev_attempt */
+	EV_ACCEPT = 5,	/* struct ev_attempt */
+	EV_RETRANSMIT = 6, /* struct ev_trouble, as the next three */
+	EV_DROP = 7,
+	EV_RESET = 8,
+	EV_STALL = 9,
 	EV_LIFE = 10,	/* struct ev_life */
 	EV_LATENCY = 11, /* struct ev_latency */
+	EV_SUM = 20,	/* struct ev_sum; made by user space */
 	EV_PCTL = 21,	 /* struct ev_pctl; made by user space */
 	EV_TYPE_MAX,
 };
@@ -37,6 +44,8 @@ enum ev_hook {
 	HOOK_CONN, /* connection table full: owner and conn of what follows unknown */
 	HOOK_LIFE,
 	HOOK_LATENCY,
+	HOOK_ATTEMPT, /* connects and accepts */
+	HOOK_LOSS,    /* retransmits, drops, resets, stalls */
 	HOOK_MAX,
 };
 
@@ -287,6 +296,110 @@ struct ev_pctl {
 	__u8 pad[6];
 };
 
+/* How an attempt to connect ended. */
+enum ev_result {
+	RESULT_OK = 0,	    /* established; incoming: and accepted */
+	RESULT_REFUSED,	    /* ECONNREFUSED: a reset answered */
+	RESULT_TIMEOUT,	    /* ETIMEDOUT */
+	RESULT_UNREACHABLE, /* EHOSTUNREACH, ENETUNREACH: no route, no neighbour, or told so by ICMP */
+	RESULT_RESET,	    /* ECONNRESET; incoming: while it waited to be accepted */
+	RESULT_BLOCKED,	    /* by policy of this machine: EPERM, EACCES, or its firewall drops the SYN */
+	RESULT_NO_PORT,	    /* EADDRNOTAVAIL, EADDRINUSE: no local address or port to use */
+	RESULT_ABORTED,	    /* the process closed the socket, or ended, before an answer came */
+	RESULT_ERROR,	    /* another errno */
+	RESULT_UNACCEPTED,  /* incoming: established, and never accepted: the listener was closed */
+	RESULT_OVERFLOW,    /* incoming: the listener's accept queue is full */
+	RESULT_MAX,
+};
+
+/* ev_attempt.has */
+#define ATT_HAS_SYN 0x01      /* syn_ns */
+#define ATT_HAS_QUEUE 0x02    /* queue_ns */
+#define ATT_QUEUE_MOST 0x04   /* accept() was not seen: queue_ns is an upper bound */
+#define ATT_HAS_LATENCY 0x08  /* latency_ns */
+#define ATT_HAS_RETRANS 0x10  /* retrans */
+#define ATT_FASTOPEN 0x20     /* data travelled with the SYN (RFC 7413) */
+#define ATT_HAS_LISTENER 0x40 /* lpid, lcomm */
+
+/* An attempt to connect, once it is decided: outgoing (EV_CONNECT) or incoming (EV_ACCEPT). */
+struct ev_attempt {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 latency_ns; /* from connect(), or the first SYN-ACK, to the result */
+	__u64 syn_ns;	  /* … to ESTABLISHED */
+	__u64 queue_ns;	  /* from ESTABLISHED to accept()'s return, or to the end */
+	__u32 err;	  /* errno; 0: none is known */
+	__u32 retrans;	  /* SYNs, or SYN-ACKs, sent again */
+	__u32 lpid;	  /* the listening process */
+	char lcomm[16];
+	__u8 result; /* enum ev_result */
+	__u8 has;    /* ATT_* */
+	__u8 pad[6];
+};
+
+/* Why a segment was sent again. */
+enum ev_kind {
+	KIND_OTHER = 0,
+	KIND_FAST,   /* in fast recovery: SACKs, duplicate ACKs or RACK told */
+	KIND_RTO,    /* the retransmission timer ran out */
+	KIND_TLP,    /* tail loss probe */
+	KIND_SYN,
+	KIND_SYNACK,
+	KIND_MAX,
+};
+
+/* ev_trouble.has */
+#define TROUBLE_HAS_SEQ 0x01	/* seq, len, flags */
+#define TROUBLE_HAS_ISN 0x02	/* seq_base */
+#define TROUBLE_HAS_CWND 0x04	/* cwnd, cwnd_before */
+#define TROUBLE_HAS_REASON 0x08 /* reason */
+#define TROUBLE_HAS_DIR 0x10	/* dir */
+#define TROUBLE_STALL_ENDED 0x20 /* stall: span_ns is its length; else it has just begun */
+
+/* A retransmit, a drop, a reset or a zero window. */
+struct ev_trouble {
+	struct ev_hdr hdr;
+	struct ev_who who;
+	struct ev_ends ends;
+	__u64 span_ns;	/* of a stall */
+	__u64 location; /* of a drop: an address in the kernel; 0: unknown */
+	__u32 seq;
+	__u32 seq_base;
+	__u32 len; /* payload bytes */
+	__u32 cwnd; /* segments, now */
+	__u32 cwnd_before; /* before this recovery began */
+	__u32 attempt; /* how often this segment was sent again, this time included */
+	__u32 err; /* retransmit: errno of the attempt; 0: it was sent */
+	__u32 reason; /* the kernel's number, which differs per kernel: reason_name counts */
+	__u16 flags; /* TF_* */
+	__u16 segs;  /* on the wire */
+	__u8 dir;    /* enum ev_dir; of a stall: out: the peer's window is closed, in: ours */
+	__u8 state;  /* kernel's TCP_* number; 0: no socket */
+	__u8 kind;   /* enum ev_kind */
+	__u8 has;    /* TROUBLE_* */
+	char reason_name[40]; /* filled in by the live source from the kernel's BTF; empty: unknown */
+	char symbol[40]; /* function+offset, likewise from /proc/kallsyms */
+};
+
+/* Records with something in common, counted (--count). */
+struct ev_sum {
+	struct ev_hdr hdr;
+	struct ev_who who;   /* what they do not have in common is zero */
+	struct ev_ends ends;
+	__u64 count;
+	__u64 failed;	/* attempts that failed */
+	__u64 total_ns; /* latencies, or stalls, together */
+	__u64 max_ns;
+	__u64 timed; /* how many records total_ns is of */
+	char reason[40];
+	__u16 of; /* enum ev_type of the records */
+	__u8 dir;
+	__u8 kind;
+	__u8 has; /* TROUBLE_HAS_DIR */
+	__u8 pad[3];
+};
+
 /* Records that could not be stored since the last such record of this hook. */
 struct ev_lost {
 	struct ev_hdr hdr;
@@ -308,5 +421,8 @@ EV_ASSERT(sizeof(struct ev_lost) == 24, "ev_lost");
 EV_ASSERT(sizeof(struct ev_life) == 16 + 56 + 40 + 136, "ev_life");
 EV_ASSERT(sizeof(struct ev_latency) == 16 + 56 + 40 + 40, "ev_latency");
 EV_ASSERT(sizeof(struct ev_pctl) == 16 + 56 + 40 + 64, "ev_pctl");
+EV_ASSERT(sizeof(struct ev_attempt) == 112 + 24 + 40, "ev_attempt");
+EV_ASSERT(sizeof(struct ev_trouble) == 112 + 16 + 32 + 8 + 80, "ev_trouble");
+EV_ASSERT(sizeof(struct ev_sum) == 112 + 40 + 48, "ev_sum");
 
 #endif

@@ -62,11 +62,7 @@ static bool have_tracepoint(const struct btf *btf, const char *name)
 	char type[80];
 
 	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) <= 0)
-		return false;
-	/* Before 5.17 it had no reason, and the program is about the reason only. */
-	return strcmp(name, "kfree_skb") ||
-	       btf__find_by_name_kind(btf, "skb_drop_reason", BTF_KIND_ENUM) > 0;
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
 /* Could the program be attached, as far as the kernel's type information tells? */
@@ -74,6 +70,8 @@ static bool target_exists(const struct btf *btf, const struct hook_prog *p)
 {
 	int nargs;
 
+	if (p->needs_enum && btf__find_by_name_kind(btf, p->needs_enum, BTF_KIND_ENUM) <= 0)
+		return false;
 	switch (p->kind) {
 	case ATTACH_TP:
 		return have_tracepoint(btf, p->target);
@@ -268,8 +266,42 @@ static void configure_tracks(struct tcplens_bpf *skel, struct config *cfg, const
 	bpf_map__set_max_entries(skel->maps.lat1, 1);
 }
 
-static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enum backend b,
-		      struct way w)
+/* Arguments that a tracepoint hands to its programs; 0: there is no such tracepoint. */
+static int tracepoint_nargs(const struct btf *btf, const char *name)
+{
+	const struct btf_type *t;
+	char type[80];
+	int id;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
+	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	t = t ? btf__type_by_id(btf, t->type) : NULL; /* a pointer … */
+	t = t ? btf__type_by_id(btf, t->type) : NULL; /* … to a function, whose first argument is the probe's */
+	return t && btf_vlen(t) ? (int)btf_vlen(t) - 1 : 0;
+}
+
+/* Attempts to connect, and what goes wrong. */
+static void configure_why(struct tcplens_bpf *skel, const struct btf *btf, struct config *cfg,
+			  const struct attach_opts *o, enum backend b)
+{
+	cfg->emit_attempts = !!(o->need & NEED_CONNECT);
+	cfg->emit_trouble = !!(o->need & NEED_LOSS);
+	cfg->accept_by_exit = b == BACKEND_TRACEPOINT;
+	cfg->drop_reason = tracepoint_nargs(btf, "kfree_skb") > 2;
+	cfg->drop_sk = tracepoint_nargs(btf, "kfree_skb") > 3;
+	cfg->reset_reason = tracepoint_nargs(btf, "tcp_send_reset") > 2;
+	cfg->retrans_err = tracepoint_nargs(btf, "tcp_retransmit_skb") > 2;
+	bpf_program__set_autoload(skel->progs.attempt_seed, cfg->emit_attempts);
+	bpf_map__set_max_entries(skel->maps.attempts, cfg->emit_attempts ? o->conns_max : 1);
+	if (!cfg->emit_attempts) {
+		bpf_map__set_max_entries(skel->maps.lsocks, 1);
+		bpf_map__set_max_entries(skel->maps.refused, 1);
+	}
+}
+
+static void configure(struct tcplens_bpf *skel, const struct btf *btf, const struct attach_opts *o,
+		      enum backend b, struct way w)
 {
 	struct config *cfg = (struct config *)&skel->rodata->cfg;
 
@@ -285,6 +317,7 @@ static void configure(struct tcplens_bpf *skel, const struct attach_opts *o, enu
 	cfg->outlier_ns = o->outlier_ns;
 	configure_raw(skel, cfg, o, w);
 	configure_tracks(skel, cfg, o);
+	configure_why(skel, btf, cfg, o, b);
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
@@ -372,7 +405,7 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 		snprintf(why, len, "the programs can't be opened (%s)", strerror(-err));
 		return err;
 	}
-	configure(skel, o, b, w);
+	configure(skel, btf, o, b, w);
 	err = choose(skel, btf, o, b, rep);
 	if (err) {
 		const struct prog_report *r = &rep->progs[rep->nprogs - 1];

@@ -131,6 +131,7 @@ static error_t parse_plan(int key, char *arg, struct argp_state *state)
 		.prints = v->prints ? v->prints : v->events,
 		.need = v->need,
 		.columns = v->columns,
+		.wide = v->wide,
 	};
 	if (v->plan && v->plan(in->view_opts, &in->plan, err, sizeof(err)))
 		argp_failure(state, 2, 0, "%s", err);
@@ -142,6 +143,7 @@ static error_t parse_plan(int key, char *arg, struct argp_state *state)
 		in->plan.need |= NEED_PACKETS;
 	in->output->events = in->plan.prints;
 	in->output->usual = in->plan.columns;
+	in->output->usual_wide = in->plan.wide;
 	return 0;
 }
 

@@ -56,6 +56,19 @@ static bool latency_ok(const struct ev_latency *l)
 	       l->min_ns <= l->max_ns;
 }
 
+static bool attempt_ok(const struct ev_attempt *a)
+{
+	return who_ok(&a->who) && ends_ok(&a->ends) && a->result < RESULT_MAX;
+}
+
+/* The two texts are the live source's; in a recording they are anybody's. */
+static bool trouble_ok(const struct ev_trouble *t)
+{
+	return who_ok(&t->who) && ends_ok(&t->ends) && t->dir <= DIR_IN && t->state < ST_MAX &&
+	       t->kind < KIND_MAX && t->flags <= 0x1ff && !t->reason_name[sizeof(t->reason_name) - 1] &&
+	       !t->symbol[sizeof(t->symbol) - 1];
+}
+
 size_t ev_size(unsigned int type)
 {
 	switch (type) {
@@ -67,6 +80,14 @@ size_t ev_size(unsigned int type)
 		return sizeof(struct ev_life);
 	case EV_LATENCY:
 		return sizeof(struct ev_latency);
+	case EV_CONNECT:
+	case EV_ACCEPT:
+		return sizeof(struct ev_attempt);
+	case EV_RETRANSMIT:
+	case EV_DROP:
+	case EV_RESET:
+	case EV_STALL:
+		return sizeof(struct ev_trouble);
 	case EV_LOST:
 		return sizeof(struct ev_lost);
 	default:
@@ -92,6 +113,14 @@ static int check_body(const struct ev_hdr *ev)
 		return life_ok(ev_life_of(ev)) ? 0 : -EINVAL;
 	case EV_LATENCY:
 		return latency_ok(ev_latency_of(ev)) ? 0 : -EINVAL;
+	case EV_CONNECT:
+	case EV_ACCEPT:
+		return attempt_ok(ev_attempt_of(ev)) ? 0 : -EINVAL;
+	case EV_RETRANSMIT:
+	case EV_DROP:
+	case EV_RESET:
+	case EV_STALL:
+		return trouble_ok(ev_trouble_of(ev)) ? 0 : -EINVAL;
 	default:
 		return 0;
 	}

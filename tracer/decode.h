@@ -62,6 +62,21 @@ static inline const struct ev_pctl *ev_pctl_of(const struct ev_hdr *ev)
 	return (const struct ev_pctl *)ev;
 }
 
+static inline const struct ev_attempt *ev_attempt_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_attempt *)ev;
+}
+
+static inline const struct ev_trouble *ev_trouble_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_trouble *)ev;
+}
+
+static inline const struct ev_sum *ev_sum_of(const struct ev_hdr *ev)
+{
+	return (const struct ev_sum *)ev;
+}
+
 /* Records of a connection begin alike: header, who, ends. */
 struct ev_owned {
 	struct ev_hdr hdr;

@@ -12,8 +12,17 @@
 #define LIFE FIELD_IN(EV_LIFE)
 #define LAT FIELD_IN(EV_LATENCY)
 #define PCTL FIELD_IN(EV_PCTL)
+#define CON FIELD_IN(EV_CONNECT)
+#define ACC FIELD_IN(EV_ACCEPT)
+#define ATT (CON | ACC)
+#define RTX FIELD_IN(EV_RETRANSMIT)
+#define DROP FIELD_IN(EV_DROP)
+#define RST FIELD_IN(EV_RESET)
+#define STL FIELD_IN(EV_STALL)
+#define BAD (RTX | DROP | RST | STL)
+#define SUM FIELD_IN(EV_SUM)
 /* Records of a connection, as far as they are of one. */
-#define BOTH (SEG | STA | LIFE | LAT | PCTL)
+#define BOTH (SEG | STA | LIFE | LAT | PCTL | ATT | BAD | SUM)
 #define ALL (BOTH | LOST)
 
 /* The getters' arguments, most of which do not use all of them. */
@@ -168,6 +177,18 @@ static int set_if(struct fvalue *v, const struct ev_hdr *ev, __u8 bit, __u64 u)
 	return (ev_segment_of(ev)->has & bit) != 0;
 }
 
+static bool is_trouble(const struct ev_hdr *ev)
+{
+	return FIELD_IN(ev->type) & BAD;
+}
+
+/* A value of a retransmit, a drop, a reset or a stall that a bit of `has` vouches for. */
+static int set_bad(struct fvalue *v, const struct ev_hdr *ev, __u8 bit, __u64 u)
+{
+	v->u = u;
+	return (ev_trouble_of(ev)->has & bit) != 0;
+}
+
 GET(dir)
 {
 	if (ev->type == EV_LIFE) {
@@ -176,17 +197,35 @@ GET(dir)
 		return has & LIFE_HAS_DIR &&
 		       set_name(v, dir_name(has & LIFE_PASSIVE ? DIR_IN : DIR_OUT));
 	}
+	if (FIELD_IN(ev->type) & ATT)
+		return set_name(v, dir_name(ev->type == EV_ACCEPT ? DIR_IN : DIR_OUT));
+	if (is_trouble(ev))
+		return ev_trouble_of(ev)->has & TROUBLE_HAS_DIR &&
+		       set_name(v, dir_name(ev_trouble_of(ev)->dir));
+	if (ev->type == EV_SUM)
+		return ev_sum_of(ev)->has & TROUBLE_HAS_DIR &&
+		       set_name(v, dir_name(ev_sum_of(ev)->dir));
 	return set_name(v, dir_name(ev_segment_of(ev)->dir));
 }
 
 GET(flags)
 {
+	if (is_trouble(ev))
+		return set_bad(v, ev, TROUBLE_HAS_SEQ, ev_trouble_of(ev)->flags);
 	return set_u(v, ev_segment_of(ev)->flags);
 }
 
 GET(seq)
 {
 	const struct ev_segment *s = ev_segment_of(ev);
+
+	if (is_trouble(ev)) {
+		const struct ev_trouble *t = ev_trouble_of(ev);
+
+		return set_bad(v, ev, TROUBLE_HAS_SEQ,
+			       ctx->absolute || !(t->has & TROUBLE_HAS_ISN) ? t->seq :
+									      (__u32)(t->seq - t->seq_base));
+	}
 
 	return set_u(v, ctx->absolute || !(s->has & SEG_HAS_ISN) ? s->seq :
 								   (__u32)(s->seq - s->seq_base));
@@ -202,6 +241,8 @@ GET(ack)
 
 GET(len)
 {
+	if (is_trouble(ev))
+		return set_bad(v, ev, TROUBLE_HAS_SEQ, ev_trouble_of(ev)->len);
 	return set_u(v, ev_segment_of(ev)->len);
 }
 
@@ -212,6 +253,8 @@ GET(win)
 
 GET(segs)
 {
+	if (is_trouble(ev))
+		return set_u(v, ev_trouble_of(ev)->segs) && v->u;
 	return set_u(v, ev_segment_of(ev)->segs);
 }
 
@@ -258,6 +301,8 @@ GET(state)
 {
 	if (ev->type == EV_LIFE)
 		return set_name(v, state_name(ev_life_of(ev)->state));
+	if (is_trouble(ev))
+		return set_name(v, state_name(ev_trouble_of(ev)->state));
 	return set_name(v, state_name(ev_segment_of(ev)->state));
 }
 
@@ -277,6 +322,8 @@ GET(min_rtt_us)
 
 GET(cwnd)
 {
+	if (is_trouble(ev))
+		return set_bad(v, ev, TROUBLE_HAS_CWND, ev_trouble_of(ev)->cwnd);
 	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->cwnd);
 }
 
@@ -297,6 +344,8 @@ GET(retrans)
 {
 	if (ev->type == EV_LIFE)
 		return set_u(v, ev_life_of(ev)->retrans);
+	if (FIELD_IN(ev->type) & ATT)
+		return set_u(v, ev_attempt_of(ev)->retrans) && ev_attempt_of(ev)->has & ATT_HAS_RETRANS;
 	return set_if(v, ev, SEG_HAS_SOCK, ev_segment_of(ev)->retrans);
 }
 
@@ -326,6 +375,126 @@ GET(partial)
 	return (ev_state_of(ev)->has & STATE_PARTIAL) != 0;
 }
 
+/* The attempt to connect. */
+
+static int set_att(struct fvalue *v, const struct ev_hdr *ev, __u8 bit, __u64 ns)
+{
+	v->u = ns / 1000;
+	return (ev_attempt_of(ev)->has & bit) != 0;
+}
+
+GET(result)
+{
+	return set_name(v, result_name(ev_attempt_of(ev)->result));
+}
+
+GET(errno)
+{
+	return set_name(v, errno_name(is_trouble(ev) ? ev_trouble_of(ev)->err :
+						       ev_attempt_of(ev)->err));
+}
+
+GET(latency_us)
+{
+	return set_att(v, ev, ATT_HAS_LATENCY, ev_attempt_of(ev)->latency_ns);
+}
+
+GET(syn_us)
+{
+	return set_att(v, ev, ATT_HAS_SYN, ev_attempt_of(ev)->syn_ns);
+}
+
+GET(queue_us)
+{
+	return set_att(v, ev, ATT_HAS_QUEUE, ev_attempt_of(ev)->queue_ns);
+}
+
+GET(queue_most)
+{
+	return set_u(v, 1) && ev_attempt_of(ev)->has & ATT_QUEUE_MOST;
+}
+
+GET(fastopen)
+{
+	return set_u(v, 1) && ev_attempt_of(ev)->has & ATT_FASTOPEN;
+}
+
+GET(listener_pid)
+{
+	return set_u(v, ev_attempt_of(ev)->lpid) && ev_attempt_of(ev)->has & ATT_HAS_LISTENER;
+}
+
+GET(listener)
+{
+	const struct ev_attempt *a = ev_attempt_of(ev);
+
+	v->bytes.p = a->lcomm;
+	v->bytes.n = strnlen(a->lcomm, sizeof(a->lcomm));
+	return (a->has & ATT_HAS_LISTENER) != 0;
+}
+
+/* What went wrong. */
+
+GET(kind)
+{
+	return set_name(v, kind_name(ev_trouble_of(ev)->kind));
+}
+
+static int set_text(struct fvalue *v, const char *s, size_t size)
+{
+	v->bytes.p = s;
+	v->bytes.n = strnlen(s, size);
+	return v->bytes.n != 0;
+}
+
+GET(reason)
+{
+	const struct ev_trouble *t = ev_trouble_of(ev);
+	const char *own = NULL;
+
+	if (ev->type == EV_SUM)
+		return set_text(v, ev_sum_of(ev)->reason, sizeof(ev_sum_of(ev)->reason));
+	if (ev->type == EV_RETRANSMIT)
+		own = kind_name(t->kind);
+	else if (ev->type == EV_STALL)
+		own = t->dir == DIR_OUT ? "peer-window" : "own-window";
+	if (own)
+		return set_text(v, own, strlen(own));
+	return set_text(v, t->reason_name, sizeof(t->reason_name));
+}
+
+GET(location)
+{
+	return set_text(v, ev_trouble_of(ev)->symbol, sizeof(ev_trouble_of(ev)->symbol));
+}
+
+GET(attempt)
+{
+	return set_u(v, ev_trouble_of(ev)->attempt) && v->u;
+}
+
+GET(cwnd_before)
+{
+	return set_bad(v, ev, TROUBLE_HAS_CWND, ev_trouble_of(ev)->cwnd_before);
+}
+
+GET(stall_us)
+{
+	return set_u(v, ev_trouble_of(ev)->span_ns / 1000);
+}
+
+/* Sums. */
+
+GET(what)
+{
+	return set_name(v, event_name(ev_sum_of(ev)->of));
+}
+
+GET(failed)
+{
+	return set_u(v, ev_sum_of(ev)->failed);
+}
+
 GET(hook)
 {
 	return set_name(v, hook_name(ev->hook));
@@ -338,6 +507,8 @@ GET(count)
 		return set_u(v, ev_latency_of(ev)->count);
 	case EV_PCTL:
 		return set_u(v, ev_pctl_of(ev)->count);
+	case EV_SUM:
+		return set_u(v, ev_sum_of(ev)->count);
 	default:
 		return set_u(v, ev_lost_of(ev)->count);
 	}
@@ -420,6 +591,8 @@ GET(ended)
 GET(open)
 {
 	v->u = 1;
+	if (ev->type == EV_STALL)
+		return !(ev_trouble_of(ev)->has & TROUBLE_STALL_ENDED);
 	return ev_life_of(ev)->end == END_OPEN;
 }
 
@@ -463,11 +636,26 @@ GET(wait_us)
 	}
 
 GET_PCTL(min)
-GET_PCTL(mean)
 GET_PCTL(p50)
 GET_PCTL(p90)
 GET_PCTL(p99)
-GET_PCTL(max)
+
+GET(mean_us)
+{
+	const struct ev_sum *s = ev_sum_of(ev);
+
+	if (ev->type == EV_PCTL)
+		return set_u(v, ev_pctl_of(ev)->mean_ns / 1000);
+	v->u = s->timed ? s->total_ns / s->timed / 1000 : 0;
+	return s->timed != 0;
+}
+
+GET(max_us)
+{
+	if (ev->type == EV_PCTL)
+		return set_u(v, ev_pctl_of(ev)->max_ns / 1000);
+	return set_u(v, ev_sum_of(ev)->max_ns / 1000) && ev_sum_of(ev)->timed;
+}
 
 #define L false /* aligned to the left */
 #define R true
@@ -476,7 +664,8 @@ GET_PCTL(max)
 
 /* In the order of JSON keys. */
 const struct field fields[] = {
-	ROW(event, "EVENT", 8, L, FK_NAME, ALL, "what the record is: segment, state, life, latency, lost"),
+	ROW(event, "EVENT", 10, L, FK_NAME, ALL,
+	    "what the record is: segment state connect accept life latency retransmit drop reset stall sum lost"),
 	ROW(time, "TIME", 15, L, FK_TIME, ALL, "when it happened; in JSON RFC 3339, UTC, nanoseconds"),
 	ROW(mono_ns, "MONO_NS", 16, R, FK_UINT, ALL, "the same as CLOCK_MONOTONIC, nanoseconds"),
 	ROW(pid, "PID", 7, R, FK_UINT, BOTH, "process (thread group) that owns the socket"),
@@ -495,15 +684,15 @@ const struct field fields[] = {
 	ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
 	ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
 	ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
-	ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE,
-	    "out: sent, in: received; of a connection: who connected, out: this side"),
-	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG, "FIN SYN RST PSH ACK URG ECE CWR AE"),
-	ROW(seq, "SEQ", 9, R, FK_UINT, SEG,
+	ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE | ATT | BAD | SUM,
+	    "out: sent, in: received; of a connection: who connected, out: this side; of a stall: whose window, out: the peer's"),
+	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG | RTX | DROP, "FIN SYN RST PSH ACK URG ECE CWR AE"),
+	ROW(seq, "SEQ", 9, R, FK_UINT, SEG | RTX | DROP,
 	    "sequence number; text: from the connection's first, unless -S"),
 	ROW(ack, "ACK", 9, R, FK_UINT, SEG, "acknowledgment number, likewise"),
-	ROW(len, "LEN", 5, R, FK_UINT, SEG, "bytes of payload"),
+	ROW(len, "LEN", 5, R, FK_UINT, SEG | RTX | DROP, "bytes of payload"),
 	ROW(win, "WIN", 7, R, FK_UINT, SEG, "receive window, bytes (scaled)"),
-	ROW(segs, "SEGS", 4, R, FK_UINT, SEG, "segments on the wire that this record stands for"),
+	ROW(segs, "SEGS", 4, R, FK_UINT, SEG | RTX | DROP, "segments on the wire that this record stands for"),
 	ROW(ttl, "TTL", 3, R, FK_UINT, SEG, "time to live, or hop limit"),
 	ROW(dscp, "DSCP", 4, R, FK_UINT, SEG, "differentiated services code point"),
 	ROW(ecn, "ECN", 3, R, FK_UINT, SEG, "ECN bits of the IP header: 0 none, 1 and 2 able, 3 congestion"),
@@ -511,13 +700,14 @@ const struct field fields[] = {
 	ROW(dmac, "DMAC", 17, L, FK_MAC, SEG, "destination MAC address"),
 	ROW(tsval, "TSVAL", 10, R, FK_UINT, SEG, "TCP timestamp of the sender"),
 	ROW(tsecr, "TSECR", 10, R, FK_UINT, SEG, "TCP timestamp echoed"),
-	ROW(state, "STATE", 12, L, FK_NAME, SEG | LIFE, "the socket's state before the segment (RFC 9293)"),
+	ROW(state, "STATE", 12, L, FK_NAME, SEG | LIFE | BAD, "the socket's state before the segment (RFC 9293)"),
 	ROW(srtt_us, "SRTT_US", 8, R, FK_UINT, SEG | LIFE, "smoothed round-trip time, microseconds"),
 	ROW(min_rtt_us, "MINRTT_US", 9, R, FK_UINT, SEG | LIFE, "least round-trip time, microseconds"),
-	ROW(cwnd, "CWND", 5, R, FK_UINT, SEG, "congestion window, segments"),
+	ROW(cwnd, "CWND", 5, R, FK_UINT, SEG | RTX, "congestion window, segments"),
 	ROW(ssthresh, "SSTHRESH", 8, R, FK_UINT, SEG, "slow start threshold, segments"),
 	ROW(unacked, "UNACKED", 7, R, FK_UINT, SEG, "bytes sent and not acknowledged yet"),
-	ROW(retrans, "RETRANS", 7, R, FK_UINT, SEG | LIFE, "segments retransmitted since the connection began"),
+	ROW(retrans, "RETRANS", 7, R, FK_UINT, SEG | LIFE | ATT,
+	    "segments retransmitted since the connection began; of an attempt: SYNs or SYN-ACKs"),
 	ROW(old, "OLD", 12, L, FK_NAME, STA, "state before (RFC 9293)"),
 	ROW(new, "NEW", 12, L, FK_NAME, STA, "state after (RFC 9293)"),
 	ROW(in_old_us, "IN_OLD_US", 11, R, FK_UINT, STA, "time in the old state, microseconds"),
@@ -538,7 +728,7 @@ const struct field fields[] = {
 	ROW(ended_by, "BY", 6, L, FK_NAME, LIFE, "who ended it: local remote"),
 	ROW(ended, "ENDED", 7, L, FK_NAME, LIFE,
 	    "how: fin rst timeout, exit (the process died), close (before it was established), error, open"),
-	ROW(open, "OPEN", 4, L, FK_BOOL, LIFE, "still open when tracing ended"),
+	ROW(open, "OPEN", 4, L, FK_BOOL, LIFE | STL, "connection or window: as it still was when tracing ended"),
 	ROW(limit, "LIMIT", 9, L, FK_NAME, LIFE, "what limited it most, see verdict"),
 	ROW(verdict, "VERDICT", 40, L, FK_SHARES, LIFE,
 	    "what limited it, percent of its life: handshake loss rwnd sndbuf path reader app"),
@@ -547,14 +737,34 @@ const struct field fields[] = {
 	    "where it waits: handshake accept-queue send-queue network receive-queue peer-think own-think"),
 	ROW(wait_us, "WAIT", 7, R, FK_USEC, LAT, "how long it waited"),
 	ROW(min_us, "MIN", 6, R, FK_USEC, PCTL, "the shortest wait"),
-	ROW(mean_us, "MEAN", 6, R, FK_USEC, PCTL, "their mean"),
+	ROW(mean_us, "MEAN", 6, R, FK_USEC, PCTL | SUM, "their mean"),
 	ROW(p50_us, "P50", 6, R, FK_USEC, PCTL, "half of the waits are not longer"),
 	ROW(p90_us, "P90", 6, R, FK_USEC, PCTL, "nine of ten are not longer"),
 	ROW(p99_us, "P99", 6, R, FK_USEC, PCTL, "99 of 100 are not longer"),
-	ROW(max_us, "MAX", 6, R, FK_USEC, PCTL, "the longest"),
+	ROW(max_us, "MAX", 6, R, FK_USEC, PCTL | SUM, "the longest"),
+	ROW(cwnd_before, "CWND0", 5, R, FK_UINT, RTX, "congestion window before this loss recovery began, segments"),
+	ROW(result, "RESULT", 11, L, FK_NAME, ATT,
+	    "ok refused timeout unreachable reset blocked no-port aborted error; incoming also unaccepted overflow"),
+	ROW(errno, "ERRNO", 12, L, FK_NAME, ATT | RTX, "what connect() failed with; retransmit: why it was not sent"),
+	ROW(latency_us, "LATENCY", 7, R, FK_USEC, ATT,
+	    "from connect(), or the SYN's arrival, to the result"),
+	ROW(syn_us, "SYN", 6, R, FK_USEC, ATT, "from there to ESTABLISHED"),
+	ROW(queue_us, "QUEUE", 6, R, FK_USEC, ACC, "from ESTABLISHED to accept()'s return, or to the end unaccepted"),
+	ROW(queue_most, "MOST", 4, L, FK_BOOL, ACC, "accept() was not seen: queue_us and latency_us are upper bounds"),
+	ROW(fastopen, "TFO", 3, L, FK_BOOL, ATT, "data travelled with the SYN (TCP Fast Open)"),
+	ROW(listener_pid, "LPID", 7, R, FK_UINT, ACC, "process that listens"),
+	ROW(listener, "LISTENER", 12, L, FK_BYTES, ACC, "name of the process that listens"),
+	ROW(what, "WHAT", 10, L, FK_NAME, SUM, "which records are counted, by `event`"),
+	ROW(kind, "KIND", 7, L, FK_NAME, RTX, "why it is sent again: fast rto tlp syn syn-ack other"),
+	ROW(reason, "REASON", 20, L, FK_BYTES, BAD | SUM,
+	    "retransmit: its kind; drop, reset: the kernel's reason; stall: peer-window own-window"),
+	ROW(location, "LOCATION", 28, L, FK_BYTES, DROP, "where in the kernel it was dropped"),
+	ROW(attempt, "TRY", 3, R, FK_UINT, RTX, "how often this segment was sent again, this time included"),
+	ROW(stall_us, "STALL", 6, R, FK_USEC, STL, "how long the window stayed closed"),
+	ROW(failed, "FAILED", 6, R, FK_UINT, SUM, "how many of them failed"),
 	ROW(hook, "HOOK", 11, L, FK_NAME, LOST,
-	    "where records were lost: segment-out segment-in state conn life latency"),
-	ROW(count, "COUNT", 8, R, FK_UINT, LAT | PCTL | LOST, "how many"),
+	    "where records were lost: segment-out segment-in state conn life latency attempt loss"),
+	ROW(count, "COUNT", 8, R, FK_UINT, LAT | PCTL | SUM | LOST, "how many"),
 };
 
 const size_t nfields = sizeof(fields) / sizeof(fields[0]);

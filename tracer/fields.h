@@ -33,6 +33,7 @@ struct fctx {
 	__s64 mono_to_real; /* add to CLOCK_MONOTONIC ns, get CLOCK_REALTIME ns */
 	__u64 start_mono_ns;
 	enum time_format time_format;
+	bool short_time;	   /* TIME_LOCAL: milliseconds are enough */
 	bool absolute;		   /* sequence numbers as on the wire */
 	struct resolver *resolver; /* names for addresses and ports in text; NULL: numeric */
 	struct fsecond local, utc; /* caches; zeroed is empty */
@@ -104,6 +105,15 @@ extern const size_t nfields;
 	"time,pid,comm,dir,local,remote,tx,rx,dur_us,connect_us,min_rtt_us,avg_rtt_us,retrans," \
 	"retrans_pct,ended_by,ended,verdict"
 #define FIELDS_OUTLIERS "time,pid,comm,remote,part,wait_us"
+/* Of `connect` and `loss`: 80 characters, and with --wide. */
+#define FIELDS_CONNECT "time,pid,comm,dir,remote,result,latency_us"
+#define FIELDS_CONNECT_WIDE \
+	"time,pid,comm,dir,local,remote,result,errno,latency_us,syn_us,queue_us,retrans,listener"
+#define FIELDS_CONNECT_SUM "count,failed,pid,comm,dir,remote,mean_us,max_us"
+#define FIELDS_LOSS "time,pid,comm,event,dir,remote,reason"
+#define FIELDS_LOSS_WIDE \
+	"time,pid,comm,event,dir,local,remote,reason,state,flags,seq,len,attempt,cwnd_before,cwnd,stall_us,location"
+#define FIELDS_LOSS_SUM "count,pid,comm,what,dir,remote,reason"
 
 /* NULL: no such field. */
 const struct field *field_find(const char *name, size_t len);

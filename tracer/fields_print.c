@@ -113,7 +113,10 @@ void field_time(struct outbuf *b, struct fctx *ctx, enum time_format format, __s
 	case TIME_LOCAL:
 		put_local(b, &ctx->local, sec);
 		outbuf_chr(b, '.');
-		outbuf_dec(b, rest / 1000, 6);
+		if (ctx->short_time)
+			outbuf_dec(b, rest / 1000000, 3);
+		else
+			outbuf_dec(b, rest / 1000, 6);
 		return;
 	}
 }
@@ -122,7 +125,7 @@ unsigned int field_width(const struct field *f, const struct fctx *ctx)
 {
 	if (f->kind == FK_TIME && ctx->time_format == TIME_RFC3339)
 		return 30;
-	if (f->kind == FK_TIME && ctx->time_format == TIME_SINCE)
+	if (f->kind == FK_TIME && (ctx->time_format == TIME_SINCE || ctx->short_time))
 		return 12;
 	/* Relative numbers are small as a rule, absolute ones are not. */
 	if (ctx->absolute && (!strcmp(f->name, "seq") || !strcmp(f->name, "ack")))

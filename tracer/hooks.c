@@ -23,7 +23,17 @@
 
 #define OUT_DEV TP("out_dev", "net_dev_queue")
 #define IN_NAME TP("in_name", "netif_receive_skb", .without = "")
-#define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .without = w)
+#define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", .without = w)
+
+#define ATTEMPT_STATE TP("attempt_state", "inet_sock_set_state")
+#define ATTEMPT_GONE TP("attempt_gone", "tcp_destroy_sock")
+#define ATTEMPT_SYSCALL \
+	TP("attempt_syscall", "sys_exit", .without = "connects that fail before a SYN is made")
+#define ATTEMPT_DROPPED                                                   \
+	TP("attempt_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", \
+	   .without = "that the firewall drops a SYN (shown as timeout)")
+#define ATTEMPT_SYN TP("attempt_syn", "netif_receive_skb")
+#define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
 
 #define NO_HALF "data that arrives after our own FIN, as to when it is read"
 #define NO_CONG "the beginning of loss recovery (known one segment later)"
@@ -126,11 +136,39 @@ const struct hook hooks[] = {
 		.name = "request",
 		.records = -1,
 		.what = "connection requests (whose listener a new socket comes from)",
-		.need = NEED_STATES | NEED_TRACKS,
+		.need = NEED_STATES | NEED_TRACKS | NEED_CONNECT | NEED_LOSS,
 		.progs = {
 			[BACKEND_FENTRY] = { OUT_DEV },
 			[BACKEND_KPROBE] = { OUT_DEV },
 			[BACKEND_TRACEPOINT] = { OUT_DEV },
+		},
+	},
+	{
+		/* Before the hook "state", which does away with what these look at. */
+		.name = "attempt",
+		.records = HOOK_ATTEMPT,
+		.what = "attempts to connect, in and out",
+		.need = NEED_CONNECT,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,
+				FEXIT("attempt_accept4", "inet_csk_accept", .nargs = 4, .without = ""),
+				FEXIT("attempt_accept2", "inet_csk_accept", .nargs = 2, .without = "",
+				      .instead_of = "attempt_accept4"),
+			},
+			[BACKEND_KPROBE] = {
+				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,
+				KRETPROBE("attempt_accept_ret", "inet_csk_accept"),
+			},
+			[BACKEND_TRACEPOINT] = {
+				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,
+			},
+		},
+		.blind = {
+			[BACKEND_FENTRY] = NO_URING,
+			[BACKEND_KPROBE] = NO_URING,
+			[BACKEND_TRACEPOINT] = NO_URING "; the moment of an accept() by such (its queue_us is an "
+							"upper bound)",
 		},
 	},
 	{

@@ -24,10 +24,12 @@ enum attach_kind { ATTACH_FENTRY, ATTACH_FEXIT, ATTACH_KPROBE, ATTACH_KRETPROBE,
 #define NEED_LIFE 0x10
 #define NEED_LATENCY 0x20
 #define NEED_TRACKS (NEED_LIFE | NEED_LATENCY) /* the map `tracks` */
+#define NEED_CONNECT 0x40
+#define NEED_LOSS 0x80
 #define NEED_DEVICE 0x100 /* sent segments with all of their headers: met at the device */
 #define NEED_RAW 0x200	  /* segments carry their packet: struct ev_raw */
 #define NEED_PACKETS (NEED_DEVICE | NEED_RAW)
-#define NEED_ANY (NEED_SEGMENTS | NEED_STATES | NEED_TRACKS)
+#define NEED_ANY (NEED_SEGMENTS | NEED_STATES | NEED_TRACKS | NEED_CONNECT | NEED_LOSS)
 
 struct hook_prog {
 	const char *prog;   /* name in the skeleton */
@@ -39,6 +41,7 @@ struct hook_prog {
 	 */
 	const char *without;
 	const char *instead_of; /* not needed when this earlier program of the hook is used */
+	const char *needs_enum; /* usable only where the kernel's BTF has this enumeration; NULL: anywhere */
 	int nargs;		/* usable only if the function has this many arguments; 0: any */
 };
 

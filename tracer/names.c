@@ -107,6 +107,8 @@ static const char *const hooks[] = {
 	[HOOK_CONN] = "conn",
 	[HOOK_LIFE] = "life",
 	[HOOK_LATENCY] = "latency",
+	[HOOK_ATTEMPT] = "attempt",
+	[HOOK_LOSS] = "loss",
 };
 
 _Static_assert(COUNT(hooks) == HOOK_MAX, "a hook without a name");
@@ -123,6 +125,13 @@ static const char *const events[] = {
 	[EV_LIFE] = "life",
 	[EV_LATENCY] = "latency",
 	[EV_PCTL] = "latency", /* many of them */
+	[EV_CONNECT] = "connect",
+	[EV_ACCEPT] = "accept",
+	[EV_RETRANSMIT] = "retransmit",
+	[EV_DROP] = "drop",
+	[EV_RESET] = "reset",
+	[EV_STALL] = "stall",
+	[EV_SUM] = "sum",
 };
 
 _Static_assert(COUNT(events) == EV_TYPE_MAX, "an event without a name");
@@ -199,4 +208,45 @@ int group_parse(const char *name)
 		if (!strcmp(name, groups[i]))
 			return i;
 	return -EINVAL;
+}
+
+static const char *const results[] = {
+	[RESULT_OK] = "ok",
+	[RESULT_REFUSED] = "refused",
+	[RESULT_TIMEOUT] = "timeout",
+	[RESULT_UNREACHABLE] = "unreachable",
+	[RESULT_RESET] = "reset",
+	[RESULT_BLOCKED] = "blocked",
+	[RESULT_NO_PORT] = "no-port",
+	[RESULT_ABORTED] = "aborted",
+	[RESULT_ERROR] = "error",
+	[RESULT_UNACCEPTED] = "unaccepted",
+	[RESULT_OVERFLOW] = "overflow",
+};
+
+_Static_assert(COUNT(results) == RESULT_MAX, "a result without a name");
+
+const char *result_name(unsigned int result)
+{
+	return result < COUNT(results) ? results[result] : NULL;
+}
+
+static const char *const kinds[] = {
+	[KIND_OTHER] = "other", [KIND_FAST] = "fast", [KIND_RTO] = "rto",
+	[KIND_TLP] = "tlp",	[KIND_SYN] = "syn",   [KIND_SYNACK] = "syn-ack",
+};
+
+_Static_assert(COUNT(kinds) == KIND_MAX, "a kind without a name");
+
+const char *kind_name(unsigned int kind)
+{
+	return kind < COUNT(kinds) ? kinds[kind] : NULL;
+}
+
+/* The C library's own table; Linux has no more than 133. */
+const char *errno_name(unsigned int err)
+{
+	const char *name = err && err < 4096 ? strerrorname_np(err) : NULL;
+
+	return name && *name == 'E' ? name : NULL;
 }

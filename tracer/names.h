@@ -43,10 +43,10 @@ int flag_parse(const char *name);
 /* enum ev_how: connect, accept, …; NULL: out of range. */
 const char *how_name(unsigned int how);
 
-/* enum ev_hook: segment-out, segment-in, state, conn; NULL: out of range. */
+/* enum ev_hook: segment-out, segment-in, state, conn, …; NULL: out of range. */
 const char *hook_name(unsigned int hook);
 
-/* enum ev_type: segment, state, lost; NULL: out of range. */
+/* enum ev_type: segment, state, lost, …; NULL: out of range. */
 const char *event_name(unsigned int type);
 
 /* enum ev_part: handshake, accept-queue, …; NULL: out of range. */
@@ -66,6 +66,14 @@ const char *group_name(unsigned int group);
 
 /* -EINVAL: no such group. */
 int group_parse(const char *name);
+/* enum ev_result: ok, refused, …; NULL: out of range. */
+const char *result_name(unsigned int result);
+
+/* enum ev_kind: fast, rto, …; NULL: out of range. */
+const char *kind_name(unsigned int kind);
+
+/* An errno's name, ECONNREFUSED; NULL: none known. */
+const char *errno_name(unsigned int err);
 
 /* enum ev_dir: out, in. */
 const char *dir_name(unsigned int dir);

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "errmsg.h"
 
-enum { KEY_JSON = 0x3000, KEY_FIELDS, KEY_RESOLVE, KEY_COLOR };
+enum { KEY_JSON = 0x3000, KEY_FIELDS, KEY_RESOLVE, KEY_COLOR, KEY_WIDE };
 
 #define MAC_FIELDS "smac,dmac"
 #define SOCKET_FIELDS "owner,state,srtt_us,min_rtt_us,cwnd,ssthresh,unacked,retrans"
@@ -30,6 +31,8 @@ static const struct argp_option options[] = {
 	  "Names for addresses (asks name servers) and ports, where known in time", 0 },
 	{ "color", KEY_COLOR, "WHEN", 0,
 	  "auto (the default: on a terminal, unless NO_COLOR is set), always, never", 0 },
+	{ "wide", KEY_WIDE, NULL, 0,
+	  "All usual columns, where the terminal has no room for them (needless for trace and states)", 0 },
 	{ "quiet", 'q', NULL, 0, "Nothing on standard error but failures and losses", 0 },
 	{ 0 },
 };
@@ -123,6 +126,35 @@ static void append_all(struct opts_output *o)
 			o->fields[o->nfields++] = &fields[i];
 }
 
+/* What a line of these columns takes, as the text sink sets them. */
+static unsigned int width_of(const struct opts_output *o, const char *list)
+{
+	const struct field *f[FIELDS_MAX];
+	struct fctx ctx = { .time_format = o->time_format, .absolute = o->absolute };
+	unsigned int width = 0;
+	size_t n = 0;
+	char err[256];
+
+	if (fields_parse(list, o->events, f, &n, err, sizeof(err)))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		width += field_width(f[i], &ctx) + 1;
+	return width;
+}
+
+/* The usual columns: all of them if asked for, or if the terminal is wide enough. */
+static const char *usual_columns(struct opts_output *o)
+{
+	struct winsize ws;
+
+	if (!o->usual_wide || o->wide)
+		return o->usual_wide ? o->usual_wide : o->usual;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col >= width_of(o, o->usual_wide))
+		return o->usual_wide;
+	o->short_time = true;
+	return o->usual;
+}
+
 /* The columns: --fields or the usual ones, then those of -e and -v. No choice in JSON means all. */
 static int choose(struct opts_output *o, char *err, size_t errlen)
 {
@@ -135,7 +167,7 @@ static int choose(struct opts_output *o, char *err, size_t errlen)
 	if (o->json && more)
 		append_all(o);
 	else if (!o->list || more)
-		ret = append(o, o->usual, err, errlen);
+		ret = append(o, usual_columns(o), err, errlen);
 	if (!ret && o->list)
 		ret = append(o, o->list + more, err, errlen);
 	if (!ret && o->macs)
@@ -177,6 +209,9 @@ static int set(struct opts_output *o, int key, const char *arg, char *err, size_
 		return 0;
 	case KEY_COLOR:
 		return set_color(o, arg, err, errlen);
+	case KEY_WIDE:
+		o->wide = true;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;
@@ -226,6 +261,7 @@ void opts_output__sink_cfg(const struct opts_output *o, int fd, struct sink_cfg 
 		.fctx = {
 			.time_format = o->time_format,
 			.absolute = o->absolute || o->json,
+			.short_time = o->short_time && !o->json,
 		},
 	};
 	memcpy(cfg->fields, o->fields, o->nfields * sizeof(o->fields[0]));

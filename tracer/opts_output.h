@@ -16,6 +16,7 @@ enum color_mode { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
 struct opts_output {
 	__u32 events;	   /* FIELD_IN() of what the command prints */
 	const char *usual; /* its columns, as for --fields */
+	const char *usual_wide; /* those with --wide, or where the terminal has room; NULL: the same */
 
 	bool json;
 	bool time_set;
@@ -25,6 +26,8 @@ struct opts_output {
 	bool macs;
 	bool verbose;
 	bool quiet;
+	bool wide;
+	bool short_time; /* the columns are those that fit 80 characters: so is the time */
 	const char *list; /* --fields */
 	enum time_format time_format;
 	enum color_mode color;

@@ -15,7 +15,7 @@ enum { KEY_BACKEND = 0x1000, KEY_BUFFER, KEY_READY_FD, KEY_CONNS, KEY_NO_PRIORIT
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Run:", 30 },
-	{ "count", 'c', "COUNT", 0, "End after COUNT records", 0 },
+	{ "records", 'c', "COUNT", 0, "End after COUNT records", 0 },
 	{ "duration", 'd', "SECONDS", 0, "End after SECONDS (fractions allowed)", 0 },
 	{ "backend", KEY_BACKEND, "NAME", 0,
 	  "How to hook into the kernel: fentry, kprobe, tracepoint; auto (the default) takes the first that works",

@@ -156,7 +156,11 @@ int seed__run(struct tcplens_bpf *skel)
 		err = iter_run(skel->progs.seed_tasks, NULL);
 	if (!err)
 		err = iter_run(skel->progs.seed_files, NULL);
-	return err ? err : iter_all_netns(skel->progs.seed_socks, NULL);
+	if (!err)
+		err = iter_all_netns(skel->progs.seed_socks, NULL);
+	if (!err && skel->rodata->cfg.emit_attempts)
+		err = iter_all_netns(skel->progs.attempt_seed, NULL);
+	return err;
 }
 
 int seed__open_lives(struct tcplens_bpf *skel, int (*on_life)(void *ctx, const void *data, size_t n),

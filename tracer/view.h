@@ -35,6 +35,7 @@ struct view_plan {
 	unsigned int need;   /* NEED_* */
 	const char *columns; /* as for --fields */
 	bool payload;	     /* it shows the packets' payload */
+	const char *wide;    /* with --wide, or on a terminal that has room; NULL: the same */
 	__u64 tick_ns;	     /* call tick() this often; 0: never */
 	__u64 outlier_ns;    /* config.outlier_ns: single waits above it become records; 0: none */
 };
@@ -61,6 +62,7 @@ struct view {
 	const char *columns; /* as for --fields */
 	bool any;	     /* -r: content with whatever is there */
 	bool files_only;     /* -w has to be given */
+	const char *wide;    /* with --wide, or on a terminal that has room; NULL: the same */
 	/* Options of its own; NULL: none.  Their argp input is opts_size zeroed bytes. */
 	const struct argp *argp;
 	size_t opts_size;
@@ -74,5 +76,6 @@ extern const struct view view_states;
 extern const struct view view_life;
 extern const struct view view_latency;
 extern const struct view view_record;
+extern const struct view view_connect;
 
 #endif

@@ -75,12 +75,20 @@ static void test_enums(void **state)
 	check_range(limit_name, 0, LIMIT_MAX);
 	check_range(end_name, 0, END_MAX);
 	check_range(group_name, 0, GROUP_MAX);
-	check_range(event_name, EV_SEGMENT, EV_LOST + 1); /* the numbers have gaps */
+	check_range(event_name, EV_SEGMENT, EV_LATENCY + 1); /* the numbers have gaps */
 	assert_string_equal(event_name(EV_LIFE), "life");
 	assert_string_equal(event_name(EV_LATENCY), "latency");
 	assert_null(event_name(EV_TYPE_MAX));
 	assert_int_equal(group_parse("port"), GROUP_PORT);
 	assert_int_equal(group_parse("ports"), -EINVAL);
+	assert_string_equal(event_name(EV_LOST), "lost");
+	assert_string_equal(event_name(EV_CONNECT), "connect");
+	assert_string_equal(event_name(EV_SUM), "sum");
+	check_range(result_name, 0, RESULT_MAX);
+	check_range(kind_name, 0, KIND_MAX);
+	assert_string_equal(errno_name(ECONNREFUSED), "ECONNREFUSED");
+	assert_null(errno_name(0));
+	assert_null(errno_name(~0u));
 	assert_null(event_name(EV_NONE));
 	assert_string_equal(how_name(HOW_UNKNOWN), "unknown");
 	assert_string_equal(how_name(HOW_LISTENER), "listener");

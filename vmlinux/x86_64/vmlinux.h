@@ -280,6 +280,11 @@ struct sk_buff {
 struct tcp_skb_cb {
 	__u32 seq;
 	__u32 end_seq;
+	union {
+		struct {
+			u16 tcp_gso_segs;
+		};
+	};
 	__u8 tcp_flags;
 	__u32 ack_seq;
 };
@@ -328,6 +333,9 @@ struct inet6_ifaddr {
 
 enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET = 2,
+	SKB_DROP_REASON_NETFILTER_DROP = 8,
+	SKB_DROP_REASON_BPF_CGROUP_EGRESS = 38,
+	SKB_CONSUMED = 1000, /* 6.3 */
 };
 
 enum {
@@ -368,6 +376,8 @@ struct sock {
 	int sk_err;
 	u8 sk_shutdown;
 	struct socket *sk_socket;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
 };
 
 enum sock_flags {
@@ -393,6 +403,8 @@ struct minmax {
 
 struct inet_connection_sock {
 	__u8 icsk_ca_state: 5;
+	__u8 icsk_retransmits;
+	__u8 icsk_pending;
 };
 
 struct tcp_sock {
@@ -420,10 +432,14 @@ struct tcp_sock {
 	u32 total_retrans;
 	bool is_mptcp;
 	struct request_sock *fastopen_rsk;
+	u8 syn_data: 1;
+	u8 syn_fastopen: 1;
+	u32 prior_cwnd;
 };
 
 struct request_sock {
 	struct sock_common __req_common;
+	u8 num_timeout: 7;
 };
 
 struct inet_request_sock {
@@ -460,14 +476,11 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct css_set *cgroups;
+	struct files_struct *files;
 };
 
 struct files_struct {
 	struct fdtable *fdt;
-};
-
-struct fdtable {
-	struct file **fd;
 };
 
 struct css_set {
@@ -485,6 +498,11 @@ struct cgroup_subsys_state {
 struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
 };
 
 struct file {
