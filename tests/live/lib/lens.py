@@ -16,8 +16,8 @@ LIVE_BIN = os.environ.get("TCPLENS_LIVE_BIN") or os.path.join(TOP, "build", "liv
 BACKEND = os.environ.get("TCPLENS_BACKEND") or ""
 
 EVENTS = {"segment", "state", "connect", "accept", "life", "latency", "retransmit", "drop",
-          "reset", "stall", "lost", "alert", "blocked"}
-HOOKS = {"segment-out", "segment-in", "state", "conn", "life", "latency"}
+          "reset", "stall", "sum", "lost", "alert", "blocked"}
+HOOKS = {"attempt", "loss", "segment-out", "segment-in", "state", "conn", "life", "latency"}
 
 
 def parse_summary(err):
