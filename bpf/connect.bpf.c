@@ -372,7 +372,7 @@ static __always_inline int attempt_accepted(struct sock *sk)
 	c = conn_get_or_add(sk, &e);
 	if (c && c->who.how != HOW_KERNEL && c->who.how != HOW_ACCEPT &&
 	    !task_is_kernel((void *)bpf_get_current_task()))
-		conn_set_owner(c, HOW_ACCEPT);
+		conn_own(c->num, HOW_ACCEPT);
 	a = attempt_get(sk);
 	if (!a) {
 		/* It waited before tracing began. */
@@ -477,11 +477,14 @@ static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *
 	if (!ends_wanted(&e, sk, uaddr))
 		return;
 	if (!c) {
-		none.who.netns = sock_netns(sk);
-		c = &none;
-		if (task_is_kernel((void *)bpf_get_current_task()))
+		struct task_struct *t = (void *)bpf_get_current_task();
+
+		if (task_is_kernel(t))
 			return;
-		conn_set_owner(c, HOW_CONNECT);
+		none.who.netns = sock_netns(sk);
+		none.who.how = HOW_CONNECT;
+		who_from_task(&none.who, t, &none.known);
+		c = &none;
 	}
 	a.result = result_of(err, 0);
 	attempt_tell(&a, c, &e);

@@ -167,7 +167,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		listener_add(sk, &e, c);
 	else if (old == ST_LISTEN)
 		listener_del(&e, c->who.netns);
-	if (cfg.emit_segments && new == ST_ESTABLISHED && !c->wire_key)
+	if ((cfg.emit_segments || cfg.emit_trouble) && new == ST_ESTABLISHED && !c->wire_key)
 		conn_index(c, &t, 0);
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
 		conn_used(c, sk);

@@ -294,6 +294,10 @@ static void configure_why(struct tcplens_bpf *skel, const struct btf *btf, struc
 	cfg->retrans_err = tracepoint_nargs(btf, "tcp_retransmit_skb") > 2;
 	bpf_program__set_autoload(skel->progs.attempt_seed, cfg->emit_attempts);
 	bpf_map__set_max_entries(skel->maps.attempts, cfg->emit_attempts ? o->conns_max : 1);
+	if (!cfg->emit_trouble) {
+		bpf_map__set_max_entries(skel->maps.rtx, 1);
+		bpf_map__set_max_entries(skel->maps.stalls, 1);
+	}
 	if (!cfg->emit_attempts) {
 		bpf_map__set_max_entries(skel->maps.lsocks, 1);
 		bpf_map__set_max_entries(skel->maps.refused, 1);

@@ -15,7 +15,8 @@
 #include "privs.h"
 #include "skel.h"
 
-#define NEED_ALL (NEED_SEGMENTS | NEED_STATES | NEED_TRACKS | NEED_CHILDREN)
+#define NEED_ALL \
+	(NEED_SEGMENTS | NEED_STATES | NEED_TRACKS | NEED_CONNECT | NEED_LOSS | NEED_CHILDREN)
 
 /* What was found: for every backend whether it works, and its programs. */
 struct diagnosis {

@@ -33,6 +33,14 @@
 	TP("attempt_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", \
 	   .without = "that the firewall drops a SYN (shown as timeout)")
 #define ATTEMPT_SYN TP("attempt_syn", "netif_receive_skb")
+#define LOSS_PROGS                                                                          \
+	TP("loss_gone", "tcp_destroy_sock"), TP("loss_retransmit", "tcp_retransmit_skb"),    \
+		TP("loss_synack", "tcp_retransmit_synack"), TP("loss_drop", "kfree_skb"),      \
+		TP("loss_reset_out", "tcp_send_reset"), TP("loss_reset_in", "tcp_receive_reset"), \
+		TP("loss_window_in", "tcp_probe"), TP("loss_window_out", "net_dev_queue")
+#define LOSS_BLIND                                                                 \
+	"resets received by a request, in TIME-WAIT or by nobody; a peer's window that " \
+	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket"
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
 
 #define NO_HALF "data that arrives after our own FIN, as to when it is read"
@@ -141,6 +149,22 @@ const struct hook hooks[] = {
 			[BACKEND_FENTRY] = { OUT_DEV },
 			[BACKEND_KPROBE] = { OUT_DEV },
 			[BACKEND_TRACEPOINT] = { OUT_DEV },
+		},
+	},
+	{
+		.name = "loss",
+		.records = HOOK_LOSS,
+		.what = "retransmits, drops, resets, closed windows",
+		.need = NEED_LOSS,
+		.progs = {
+			[BACKEND_FENTRY] = { LOSS_PROGS },
+			[BACKEND_KPROBE] = { LOSS_PROGS },
+			[BACKEND_TRACEPOINT] = { LOSS_PROGS },
+		},
+		.blind = {
+			[BACKEND_FENTRY] = LOSS_BLIND,
+			[BACKEND_KPROBE] = LOSS_BLIND,
+			[BACKEND_TRACEPOINT] = LOSS_BLIND,
 		},
 	},
 	{

@@ -45,7 +45,7 @@ struct hook_prog {
 	int nargs;		/* usable only if the function has this many arguments; 0: any */
 };
 
-#define HOOK_PROGS_MAX 7
+#define HOOK_PROGS_MAX 9
 
 struct hook {
 	const char *name;

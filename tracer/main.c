@@ -27,6 +27,7 @@ static const struct command {
 	{ "latency", &view_latency, NULL, "where does the time go: handshake, queues, network, processes?" },
 	{ "record", &view_record, NULL, "record now, ask later: what all these commands need, into a file" },
 	{ "connect", &view_connect, NULL, "who connects and who accepts, how long did it take, why did it fail?" },
+	{ "loss", &view_loss, NULL, "what was retransmitted, dropped, reset, stalled, and why?" },
 	{ "doctor", NULL, cmd_doctor, "what can this kernel do, which hooks are chosen, why not better ones?" },
 	{ "fields", NULL, cmd_fields, "the fields that --json and --fields know" },
 };

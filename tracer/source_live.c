@@ -12,6 +12,7 @@
 #include "bucket.h"
 #include "clock.h"
 #include "decode.h"
+#include "explain.h"
 #include "seed.h"
 #include "skel.h"
 
@@ -23,6 +24,18 @@ struct hook_stats {
 	__u64 lost;
 };
 
+/* Names for the kernel's numbers, while this is the kernel. */
+static int on_trouble(struct source_live *s, const struct ev_hdr *ev)
+{
+	struct ev_trouble t = *ev_trouble_of(ev);
+
+	if (!s->explain)
+		s->explain = explain__new();
+	if (s->explain)
+		explain__fill(s->explain, &t);
+	return s->src.on_event(s->src.ctx, &t.hdr);
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct source_live *s = ctx;
@@ -32,7 +45,8 @@ static int on_record(void *ctx, void *data, size_t size)
 		s->src.malformed++;
 		return 0;
 	}
-	return s->src.on_event(s->src.ctx, ev);
+	return ev->type == EV_DROP || ev->type == EV_RESET ? on_trouble(s, ev) :
+							     s->src.on_event(s->src.ctx, ev);
 }
 
 static const struct source_live *live_of(const struct source *s)
@@ -237,6 +251,8 @@ int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
 
 void source_live__free(struct source_live *s)
 {
+	explain__free(s->explain);
+	s->explain = NULL;
 	ring_buffer__free(s->ring);
 	s->ring = NULL;
 }

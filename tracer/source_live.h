@@ -18,6 +18,7 @@ struct source_live {
 	struct tcplens_bpf *skel;	    /* not owned */
 	const struct attach_report *report; /* not owned */
 	struct ring_buffer *ring;
+	struct explain *explain; /* NULL: nothing needed it yet */
 };
 
 /* 0 or a negative errno. */

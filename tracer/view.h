@@ -77,5 +77,6 @@ extern const struct view view_life;
 extern const struct view view_latency;
 extern const struct view view_record;
 extern const struct view view_connect;
+extern const struct view view_loss;
 
 #endif

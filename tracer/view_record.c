@@ -9,6 +9,8 @@ static const struct view *const views[] = {
 	&view_states,
 	&view_life,
 	&view_latency,
+	&view_connect,
+	&view_loss,
 };
 
 /* What the kernel sums up is fetched this often. */

@@ -259,6 +259,11 @@ struct sk_buff {
 	};
 	struct sock *sk;
 	char cb[48];
+	union {
+		struct {
+			long unsigned int _skb_refdst;
+		};
+	};
 	unsigned int len;
 	unsigned int data_len;
 	union {
@@ -294,6 +299,10 @@ struct skb_shared_info {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+struct dst_entry {
+	struct net_device *dev;
+};
 
 struct net_device {
 	char name[16];
@@ -437,7 +446,7 @@ struct tcp_sock {
 
 struct request_sock {
 	struct sock_common __req_common;
-	u8 num_timeout: 7;
+	u8 num_retrans;
 };
 
 struct inet_request_sock {

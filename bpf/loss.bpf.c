@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What goes wrong: retransmits, drops, resets, closed windows; each with its
+ * connection, which here is found by socket only: all of it happens in softirq.
+ */
+#include "ghost.bpf.h"
+#include "packet.bpf.h"
+
+/* enum tcp_ca_state */
+#define CA_RECOVERY 3
+#define CA_LOSS 4
+#define TIME_LOSS_PROBE 5 /* ICSK_TIME_LOSS_PROBE */
+
+/* How often a segment was sent again. */
+struct rtx_key {
+	__u64 conn;
+	__u32 seq;
+	__u32 pad;
+};
+
+struct rtx_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct rtx_key);
+	__type(value, __u32);
+};
+struct rtx_map rtx SEC(".maps");
+
+/* A closed window: since when. */
+struct stall_key {
+	__u64 sk;
+	__u32 dir; /* DIR_OUT: the peer's */
+	__u32 pad;
+};
+
+struct stalls_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct stall_key);
+	__type(value, __u64);
+};
+struct stalls_map stalls SEC(".maps");
+
+/* What a record is about; `c` may be NULL: of no connection that is known. */
+struct about {
+	struct conn *c;
+	struct ev_ends e;
+	__u32 netns;
+	__u16 flags;
+	__u8 dir;
+	__u8 state;
+};
+
+/* A record with everything that all of them have, the rest zeroed; NULL: filtered, or no room. */
+static __always_inline struct ev_trouble *trouble_new(struct about *a, __u16 type, int has_flags)
+{
+	const struct filter *f = (const struct filter *)&cfg.filter;
+	struct ev_trouble *r;
+
+	if (!cfg.emit_trouble || !dirs_match(f, a->dir) || !states_match(f, a->state) ||
+	    (has_flags ? !flags_match(f, a->flags) : f->nflags))
+		return 0;
+	if (a->c ? !conn_passes(a->c, &a->e) :
+		   !ends_match(&a->e, &(struct ev_who){ .netns = a->netns }, 0))
+		return 0;
+	r = emit_reserve(HOOK_LOSS, EV_RETRANSMIT, sizeof(*r));
+	if (!r)
+		return 0;
+	__builtin_memset((void *)r + sizeof(struct ev_hdr), 0, sizeof(*r) - sizeof(struct ev_hdr));
+	r->hdr.type = type;
+	r->hdr.mono_ns = bpf_ktime_get_ns();
+	if (a->c) {
+		who_copy(&r->who, a->c);
+		if (a->c->state == ST_LISTEN) {
+			/* Not of a connection: of whoever listens. */
+			r->who.conn = 0;
+			if (r->who.how != HOW_KERNEL && r->who.pid)
+				r->who.how = HOW_LISTENER;
+		}
+	} else {
+		r->who.netns = a->netns;
+	}
+	r->ends = a->e;
+	r->dir = a->dir;
+	r->has = TROUBLE_HAS_DIR;
+	r->state = a->state;
+	r->flags = a->flags;
+	return r;
+}
+
+/* A full socket and its connection. */
+static __always_inline void about_sock(struct about *a, struct sock *sk, __u8 dir)
+{
+	sock_ends(&a->e, sk, 1);
+	a->c = conn_get_or_add(sk, &a->e);
+	a->netns = sock_netns(sk);
+	a->state = RD(sk, __sk_common.skc_state);
+	a->dir = dir;
+	a->flags = 0;
+}
+
+static __always_inline __u32 rtx_count(__u64 conn, __u32 seq)
+{
+	struct rtx_key k = { .conn = conn, .seq = seq };
+	__u32 one = 1, *n = bpf_map_lookup_elem(&rtx, &k);
+
+	if (n)
+		return ++*n;
+	bpf_map_update_elem(&rtx, &k, &one, BPF_ANY);
+	return 1;
+}
+
+/*
+ * tcp_send_loss_probe() runs from the timer that is then still pending, and
+ * only outside of recovery (tcp_schedule_loss_probe()); tcp_enter_loss() comes
+ * before what the retransmission timer sends again.
+ */
+static __always_inline __u8 kind_of(struct sock *sk, __u16 flags)
+{
+	struct inet_connection_sock *icsk = AS(struct inet_connection_sock, sk);
+	__u8 ca = RD_BITS(icsk, icsk_ca_state);
+
+	if (flags & TF_SYN)
+		return flags & TF_ACK ? KIND_SYNACK : KIND_SYN;
+	if (ca == CA_LOSS)
+		return KIND_RTO;
+	if (ca == CA_RECOVERY)
+		return KIND_FAST;
+	return RD(icsk, icsk_pending) == TIME_LOSS_PROBE ? KIND_TLP : KIND_OTHER;
+}
+
+static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, int err)
+{
+	struct tcp_skb_cb *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	__u32 seq = RD(cb, seq), segs = RD(cb, tcp_gso_segs), n;
+	__u32 len = RD(cb, end_seq) - seq;
+	struct about a = {};
+	struct ev_trouble *r;
+	__u8 ca;
+
+	about_sock(&a, sk, DIR_OUT);
+	a.flags = (__u8)RD(cb, tcp_flags);
+	/* Counted whether it is wanted or not. */
+	n = a.c ? rtx_count(a.c->who.conn, seq) : 0;
+	r = trouble_new(&a, EV_RETRANSMIT, 1);
+	if (!r)
+		return 0;
+	r->has |= TROUBLE_HAS_SEQ | TROUBLE_HAS_CWND;
+	r->seq = seq;
+	r->len = len - !!(a.flags & TF_SYN) - !!(a.flags & TF_FIN);
+	r->segs = segs ? segs : 1;
+	if (a.c && (a.c->known & CONN_ISS)) {
+		r->seq_base = a.c->iss;
+		r->has |= TROUBLE_HAS_ISN;
+	}
+	r->kind = kind_of(sk, a.flags);
+	ca = RD_BITS(AS(struct inet_connection_sock, sk), icsk_ca_state);
+	r->cwnd = RD(tp, snd_cwnd);
+	/* Set as recovery begins (tcp_init_cwnd_reduction(), tcp_enter_loss()). */
+	r->cwnd_before = ca >= CA_RECOVERY ? RD(tp, prior_cwnd) : r->cwnd;
+	r->attempt = n;
+	r->err = err < 0 ? -err : 0;
+	emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+/* 6.18 tells failed ones, too, and the errno. */
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(loss_retransmit, struct sock *sk, struct sk_buff *skb)
+{
+	return on_retransmit(sk, skb, cfg.retrans_err ? (int)ctx[2] : 0);
+}
+
+SEC("?tp_btf/tcp_retransmit_synack")
+int BPF_PROG(loss_synack, struct sock *sk, struct request_sock *req)
+{
+	struct about a = { .dir = DIR_OUT, .flags = TF_SYN | TF_ACK, .state = ST_NEW_SYN_RECV };
+	struct ev_trouble *r;
+	struct tuple t;
+
+	sock_ends(&a.e, (struct sock *)req, 0);
+	a.netns = sock_netns(sk);
+	tuple_of(&t, &a.e, a.netns);
+	a.c = ghost_embryo(&t, RD(sk, __sk_common.skc_state) == ST_LISTEN ? sk : 0);
+	r = trouble_new(&a, EV_RETRANSMIT, 1);
+	if (!r)
+		return 0;
+	r->segs = 1;
+	r->kind = KIND_SYNACK;
+	r->attempt = RD(req, num_retrans) + 1; /* counted behind this (inet_rtx_syn_ack()) */
+	emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+/* tcp_v4_rcv() has taken the device away; where to the route led is still known. */
+static __always_inline __u32 skb_netns(struct sk_buff *skb)
+{
+	struct net_device *dev = RD(skb, dev);
+	unsigned long dst;
+
+	if (!dev) {
+		dst = RD(skb, _skb_refdst) & ~1UL; /* SKB_DST_NOREF */
+		if (!dst)
+			return 0;
+		dev = RD((struct dst_entry *)dst, dev);
+	}
+	return net_inum(RD(dev, nd_net.net));
+}
+
+/* The connection that a packet is of. */
+static __noinline struct conn *conn_of_packet(struct tuple *t)
+{
+	struct ev_ends own;
+	struct conn *c = conn_by_tuple(t, &own);
+
+	return c ? c : bpf_map_lookup_elem(&ghosts, t);
+}
+
+/* From a packet, and the socket that it reached or left, if that is known. */
+static __always_inline int about_packet(struct about *a, struct packet *p, struct sk_buff *skb,
+					struct sock *sk, __u8 dir)
+{
+	__u8 state = sk ? RD(sk, __sk_common.skc_state) : 0;
+	struct tuple t;
+
+	if (packet_parse(p, skb, RD(skb, network_header)) <= 0)
+		return 0;
+	packet_ends(&a->e, p, dir == DIR_IN);
+	a->dir = dir;
+	a->flags = tcp_word(p->th) & 0x1ff;
+	a->netns = sk ? sock_netns(sk) : skb_netns(skb);
+	a->state = state;
+	if (sk && state_is_full(state) && sock_is_tcp(sk)) {
+		a->c = conn_get(sk);
+		if (a->c)
+			return 1;
+	}
+	tuple_of(&t, &a->e, a->netns);
+	a->c = conn_of_packet(&t);
+	return 1;
+}
+
+static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a, struct packet *p)
+{
+	struct tcphdr *h = AS(struct tcphdr, p->th);
+
+	r->seq = bpf_ntohl(RD(h, seq));
+	r->len = p->len - (tcp_word(p->th) >> 12) * 4;
+	r->segs = skb_segs(p->skb);
+	r->has |= TROUBLE_HAS_SEQ;
+	if (a->c && a->c->state != ST_LISTEN && a->c->known & (a->dir == DIR_OUT ? CONN_ISS : CONN_IRS)) {
+		r->seq_base = a->dir == DIR_OUT ? a->c->iss : a->c->irs;
+		r->has |= TROUBLE_HAS_ISN;
+	}
+}
+
+/* Not dropped: 0, and since 6.3 SKB_CONSUMED. */
+static __always_inline int is_drop(__u32 reason)
+{
+	if (!cfg.drop_reason)
+		return 1;
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
+		return 0;
+	return reason != 0;
+}
+
+SEC("?tp_btf/kfree_skb")
+int BPF_PROG(loss_drop, struct sk_buff *skb, void *location)
+{
+	__u32 reason = cfg.drop_reason ? (__u32)ctx[2] : 0;
+	struct sock *sk = cfg.drop_sk ? (struct sock *)ctx[3] : 0;
+	struct packet p = {};
+	struct about a = {};
+	struct ev_trouble *r;
+	__u8 dir;
+
+	if (!is_drop(reason))
+		return 0;
+	dir = sk || RD(skb, skb_iif) ? DIR_IN : DIR_OUT;
+	if (!sk)
+		sk = RD(skb, sk);
+	if (!about_packet(&a, &p, skb, sk, dir))
+		return 0;
+	r = trouble_new(&a, EV_DROP, 1);
+	if (!r)
+		return 0;
+	trouble_packet(r, &a, &p);
+	r->location = (__u64)location;
+	if (cfg.drop_reason) {
+		r->reason = reason;
+		r->has |= TROUBLE_HAS_REASON;
+	}
+	emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+/* With a segment: in answer to it, and the socket may be none, a listener, TIME-WAIT. */
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
+{
+	__u32 reason = cfg.reset_reason ? (__u32)ctx[2] : 0;
+	__u8 state = sk ? RD(sk, __sk_common.skc_state) : 0;
+	struct packet p = {};
+	struct about a = {};
+	struct ev_trouble *r;
+
+	if (sk && state_is_full(state) && state != ST_LISTEN) {
+		about_sock(&a, sk, DIR_OUT);
+	} else {
+		if (!skb || !about_packet(&a, &p, skb, sk, DIR_IN))
+			return 0;
+		a.dir = DIR_OUT;
+	}
+	r = trouble_new(&a, EV_RESET, 0);
+	if (!r)
+		return 0;
+	r->flags = 0;
+	r->reason = reason;
+	if (cfg.reset_reason)
+		r->has |= TROUBLE_HAS_REASON;
+	emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+/* tcp_reset(): of a full socket. */
+SEC("?tp_btf/tcp_receive_reset")
+int BPF_PROG(loss_reset_in, struct sock *sk)
+{
+	struct about a = {};
+	struct ev_trouble *r;
+
+	about_sock(&a, sk, DIR_IN);
+	r = trouble_new(&a, EV_RESET, 0);
+	if (r)
+		emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+static __noinline int stall_tell(struct sock *sk, __u8 dir, __u64 span, __u8 ended)
+{
+	struct about a = {};
+	struct ev_trouble *r;
+
+	about_sock(&a, sk, dir);
+	r = trouble_new(&a, EV_STALL, 0);
+	if (!r)
+		return 0;
+	r->span_ns = span;
+	if (ended)
+		r->has |= TROUBLE_STALL_ENDED;
+	emit_submit(r, HOOK_LOSS);
+	return 0;
+}
+
+static __always_inline void stall_end(struct sock *sk, __u8 dir)
+{
+	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
+	__u64 *since = bpf_map_lookup_elem(&stalls, &k), now = bpf_ktime_get_ns(), from;
+
+	if (!since)
+		return;
+	from = *since;
+	/* Two CPUs may come here: one of them deletes it. */
+	if (!bpf_map_delete_elem(&stalls, &k))
+		stall_tell(sk, dir, now > from ? now - from : 0, 1);
+}
+
+static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
+{
+	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
+	__u16 word = tcp_word(th);
+	__u64 now;
+
+	if ((word & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
+		return;
+	if (RD(AS(struct tcphdr, th), window)) {
+		stall_end(sk, dir);
+		return;
+	}
+	now = bpf_ktime_get_ns();
+	if (!bpf_map_update_elem(&stalls, &k, &now, BPF_NOEXIST))
+		stall_tell(sk, dir, 0, 0);
+}
+
+/* In tcp_rcv_established(), skb->data is the TCP header. */
+SEC("?tp_btf/tcp_probe")
+int BPF_PROG(loss_window_in, struct sock *sk, struct sk_buff *skb)
+{
+	window_seen(sk, DIR_OUT, RD(skb, data));
+	return 0;
+}
+
+SEC("?tp_btf/net_dev_queue")
+int BPF_PROG(loss_window_out, struct sk_buff *skb)
+{
+	struct sock *sk = RD(skb, sk);
+	struct packet p = {};
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	state = RD(sk, __sk_common.skc_state);
+	if (!state_is_full(state) || state == ST_LISTEN || state == ST_CLOSE || !sock_is_tcp(sk))
+		return 0;
+	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0 || skb_netns(skb) != sock_netns(sk))
+		return 0;
+	window_seen(sk, DIR_IN, p.th);
+	return 0;
+}
+
+/* A window that stays closed ends with its connection. */
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(loss_gone, struct sock *sk)
+{
+	stall_end(sk, DIR_OUT);
+	stall_end(sk, DIR_IN);
+	return 0;
+}
