@@ -485,7 +485,6 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct css_set *cgroups;
-	struct files_struct *files;
 };
 
 struct files_struct {
