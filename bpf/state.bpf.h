@@ -34,34 +34,33 @@ static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, 
 /* What segments that still come after the end are told apart by: the former owner stays known. */
 static SUBPROG int leave_ghost(struct conn *c, struct sock *sk, __u8 old, const struct tuple *t)
 {
-	struct conn g;
-	struct tuple *wire = 0;
+	struct tuple key = *t, *wire = 0; /* a key is not to lie in a map that may change */
+	struct conn *g;
 
 	if (!c->who.conn)
 		return 0;
 	conn_set_wscale(c, sk);
-	g = *c;
-	g.known &= ~CONN_NAT;
-	g.sk = 0;
-	g.wire_key = 0;
-	g.writes_begun = g.writes_done = 0;
-	g.verdict = VERDICT_NONE;
+	if (c->known & CONN_NAT)
+		wire = bpf_map_lookup_elem(&nat, &c->num);
+	if (wire)
+		key = *wire;
+	/* Changed in the map: a copy on the stack would be too large for 5.10. */
+	bpf_map_update_elem(&ghosts, &key, c, BPF_ANY);
+	g = bpf_map_lookup_elem(&ghosts, &key);
+	if (!g)
+		return 0;
+	g->known &= ~CONN_NAT;
+	g->sk = 0;
+	g->wire_key = 0;
+	g->writes_begun = g->writes_done = 0;
+	g->verdict = VERDICT_NONE;
 	/*
 	 * tcp_time_wait() closes the socket once both FINs are through; a reset or
 	 * a timeout leaves an error, and nothing behind.
 	 */
-	g.state = 0;
+	g->state = 0;
 	if ((old == ST_FIN_WAIT2 || old == ST_CLOSING) && !RD(sk, sk_err))
-		g.state = ST_TIME_WAIT;
-	if (c->known & CONN_NAT)
-		wire = bpf_map_lookup_elem(&nat, &c->num);
-	if (wire) {
-		struct tuple w = *wire; /* a key is not to lie in a map that may change */
-
-		bpf_map_update_elem(&ghosts, &w, &g, BPF_ANY);
-		return 0;
-	}
-	bpf_map_update_elem(&ghosts, t, &g, BPF_ANY);
+		g->state = ST_TIME_WAIT;
 	return 0;
 }
 
