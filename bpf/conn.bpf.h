@@ -183,7 +183,7 @@ static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 }
 
 /* The task owns the connection from now on. */
-static SUBPROG int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
+static __always_inline void conn_give(struct conn *c, struct task_struct *t, __u8 how)
 {
 	int left = 3;
 
@@ -206,6 +206,11 @@ static SUBPROG int conn_set_task(struct conn *c, struct task_struct *t, __u8 how
 			break;
 		barrier_var(left);
 	} while (--left);
+}
+
+static SUBPROG int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
+{
+	conn_give(c, t, how);
 	return 0;
 }
 

@@ -67,7 +67,7 @@ __noinline int conn_own(__u32 num, __u32 how)
 	if (!c)
 		return 0;
 	cred_learn(t);
-	conn_set_task(c, t, how);
+	conn_give(c, t, how); /* one call less: 5.10 adds up their stacks */
 	return 1;
 }
 
