@@ -255,11 +255,18 @@ static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a
 	}
 }
 
-/* Not dropped: 0, and since 6.3 SKB_CONSUMED. */
+/*
+ * Not dropped: 0, and since 6.3 SKB_CONSUMED.  Nor lost: what a closed socket
+ * still had in its queue, at least the peer's FIN (QUEUE_PURGE, 6.3); if it was
+ * unread data, a reset tells of it.
+ */
 static __always_inline int is_drop(__u32 reason)
 {
 	if (!cfg.drop_reason)
 		return 1;
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE))
+		return 0;
 	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
 	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
 		return 0;

@@ -403,7 +403,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, "Waits:", 10 },
+	{ NULL, 0, NULL, 0, "Waits:", 5 },
 	{ "by", KEY_BY, "WHAT", 0, "Sum up by conn (the default), process, remote or port", 0 },
 	{ "interval", 'i', "SECONDS", 0, "Print, and begin anew, this often; else once, at the end", 0 },
 	{ "outliers", KEY_OUTLIERS, "MS", 0,

@@ -185,7 +185,7 @@ class Claims(Case):
             dump = self.dump(a, a.dev, b.addr4)
             dump.flush(b, b.dev)
             late = [r for r in tl.stop().segments if r["dir"] == "in" and r["seq"] == 1]
-            self.assert_claim("TIME-WAIT" not in self.said, late, "a segment received in TIME-WAIT")
+            self.assert_claim("segments received in TIME-WAIT" not in self.said, late, "a segment received in TIME-WAIT")
         self.each(check)
 
     def test_accept(self):
