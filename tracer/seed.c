@@ -106,8 +106,50 @@ static int iter_in_netns(struct bpf_program *prog, const char *path, const struc
 
 	if (fd < 0)
 		return 0; /* the process has ended */
-	err = setns(fd, CLONE_NEWNET) ? -errno : iter_run(prog, out);
+	if (!setns(fd, CLONE_NEWNET))
+		err = iter_run(prog, out);
+	else
+		err = errno == EINVAL ? 0 : -errno; /* a name left over without its namespace */
 	close(fd);
+	return err;
+}
+
+/* One pass over a directory whose entries lead to namespaces: `format` makes a path of a name. */
+struct netns_dir {
+	const char *dir;
+	const char *format;
+	bool numbers; /* only entries that are numbers */
+};
+
+static const struct netns_dir netns_dirs[] = {
+	{ "/proc", "/proc/%s/ns/net", true },
+	/* Those of `ip netns` live on without a process, and so do their connections. */
+	{ "/run/netns", "/run/netns/%s", false },
+};
+
+static int iter_netns_dir(struct bpf_program *prog, const struct netns_dir *nd, struct inode_set *seen,
+			  const struct iter_out *out)
+{
+	DIR *dir = opendir(nd->dir);
+	struct dirent *de;
+	int err = 0;
+
+	if (!dir)
+		return nd->numbers ? -errno : 0;
+	while (!err && (de = readdir(dir))) {
+		char path[300];
+		struct stat st;
+
+		if (de->d_name[0] == '.' || (nd->numbers && (de->d_name[0] < '1' || de->d_name[0] > '9')))
+			continue;
+		snprintf(path, sizeof(path), nd->format, de->d_name);
+		if (stat(path, &st))
+			continue;
+		err = inode_set_add(seen, st.st_ino);
+		if (err > 0)
+			err = iter_in_netns(prog, path, out);
+	}
+	closedir(dir);
 	return err;
 }
 
@@ -115,34 +157,13 @@ static int iter_all_netns(struct bpf_program *prog, const struct iter_out *out)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), err = 0;
 	struct inode_set seen = {};
-	struct dirent *de;
-	DIR *proc = NULL;
 
 	if (home < 0)
 		return -errno;
-	proc = opendir("/proc");
-	if (!proc) {
-		err = -errno;
-		goto out;
-	}
-	while (!err && (de = readdir(proc))) {
-		char path[300];
-		struct stat st;
-
-		if (de->d_name[0] < '1' || de->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", de->d_name);
-		if (stat(path, &st))
-			continue;
-		err = inode_set_add(&seen, st.st_ino);
-		if (err > 0)
-			err = iter_in_netns(prog, path, out);
-	}
+	for (size_t i = 0; !err && i < sizeof(netns_dirs) / sizeof(netns_dirs[0]); i++)
+		err = iter_netns_dir(prog, &netns_dirs[i], &seen, out);
 	if (setns(home, CLONE_NEWNET) && !err)
 		err = -errno;
-out:
-	if (proc)
-		closedir(proc);
 	free(seen.v);
 	close(home);
 	return err;

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 
-from lib import Case, main, need_prog
+from lib import quiesce, Case, main, need_prog
 from lib.proc import run
 
 PEER = """
@@ -159,6 +159,7 @@ class Verdicts(Lives):
         client = self.spawn([sys.executable, "-c", PEER, "client", net.b.addr4, port, what], ns=net.a)
         client.check()
         server.check()
+        quiesce(net.a, net.b)
         c, s = self.sides(tl.stop().lives, int(port))
         self.assertEqual(c[0]["tx"], int(re.search(rb"sent (\d+)", client.out)[1]))
         self.assertEqual(s[0]["rx"], int(re.search(rb"got (\d+)", server.out)[1]))
