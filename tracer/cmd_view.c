@@ -2,6 +2,7 @@
 #include "cmd_view.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "errmsg.h"
 #include "expr.h"
 #include "hooks.h"
+#include "fields.h"
 #include "opts_file.h"
 #include "opts_filter.h"
 #include "opts_output.h"
@@ -79,6 +81,31 @@ static int check(struct inputs *in, char *err, size_t errlen)
 	return opts_filter__check_pids(in->filter, err, errlen);
 }
 
+#define TROUBLE \
+	(FIELD_IN(EV_RETRANSMIT) | FIELD_IN(EV_DROP) | FIELD_IN(EV_RESET) | FIELD_IN(EV_STALL))
+#define ATTEMPT (FIELD_IN(EV_CONNECT) | FIELD_IN(EV_ACCEPT))
+
+/* A filter on what none of the view's records has would be passed over in silence. */
+static int check_filter(const struct inputs *in, char *err, size_t errlen)
+{
+	const struct filter *f = &in->filter->filter;
+	const struct {
+		const char *option;
+		bool given;
+		__u32 events; /* that have what it asks for */
+	} filters[] = {
+		{ "--flags", f->nflags, FIELD_IN(EV_SEGMENT) | TROUBLE },
+		{ "--dir", f->dirs, FIELD_IN(EV_SEGMENT) | TROUBLE | ATTEMPT },
+		{ "--state", f->states, FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_STATE) | TROUBLE },
+	};
+
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+		if (filters[i].given && !(filters[i].events & in->plan.events))
+			return errmsg(err, errlen, -EINVAL, "%s: what `%s` shows has none: leave it out",
+				      filters[i].option, in->view->name);
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct inputs *in = state->input;
@@ -104,7 +131,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (state->quoted && !in->command)
 			argp_failure(state, 2, 0, "a command is missing after --");
-		if (check(in, err, sizeof(err)))
+		if (check(in, err, sizeof(err)) || check_filter(in, err, sizeof(err)))
 			argp_failure(state, 2, 0, "%s", err);
 		return 0;
 	default:

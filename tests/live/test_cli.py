@@ -122,6 +122,14 @@ class Usage(Cli):
             with self.subTest(args=args):
                 self.sentence(self.run_it("trace", *args), rc=2)
 
+    def test_filters_that_a_view_cannot_answer(self):
+        for command, *args in (("states", "--flags", "SYN"), ("states", "--dir", "in"),
+                               ("life", "--flags", "SYN"), ("connect", "--flags", "RST"),
+                               ("connect", "--state", "LISTEN"), ("latency", "--dir", "out"),
+                               ("life", "--state", "ESTABLISHED")):
+            with self.subTest(command=command, args=args):
+                self.sentence(self.run_it(command, *args), args[0], command, rc=2)
+
     def test_command_missing(self):
         self.sentence(self.run_it("trace", "--"), rc=2)
 
