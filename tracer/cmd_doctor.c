@@ -24,7 +24,7 @@ struct diagnosis {
 	struct attach_report rep[BACKEND_MAX];
 	bool works[BACKEND_MAX];
 	enum backend chosen; /* BACKEND_MAX: none */
-	char blind[BACKEND_MAX][1024];
+	char blind[BACKEND_MAX][BLIND_MAX];
 };
 
 /* Really attaches, and takes everything away again. */

@@ -45,6 +45,9 @@ struct hook_prog {
 	int nargs;		/* usable only if the function has this many arguments; 0: any */
 };
 
+/* Room for all that a backend may not see, on any kernel, as one text. */
+#define BLIND_MAX 4096
+
 #define HOOK_PROGS_MAX 9
 
 struct hook {

@@ -3,6 +3,7 @@
 #ifndef TCPLENS_ORIGIN_H
 #define TCPLENS_ORIGIN_H
 
+#include "hooks.h"
 #include "writer.h"
 
 struct rec_reader;
@@ -14,7 +15,7 @@ struct origin {
 	char machine[128];
 	char boot[64];
 	char backend[32];
-	char blind[1024];
+	char blind[BLIND_MAX];
 	char command[4096];
 };
 
