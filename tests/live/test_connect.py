@@ -50,6 +50,31 @@ class Results(Case):
         self.assertEqual([(x["result"], x["errno"], x["raddr"], x["pid"]) for x in r],
                          [("unreachable", "ENETUNREACH", "10.1.2.3", os.getpid())])
 
+    def test_six_and_mapped(self):
+        """Both are one line per side; a mapped address is told as IPv4."""
+        def do():
+            with socket.socket(socket.AF_INET6) as s:
+                s.bind(("::", 0))
+                s.listen(5)
+                for addr in ("::1", "::ffff:127.0.0.1"):
+                    with socket.socket(socket.AF_INET6) as c:
+                        c.connect((addr, s.getsockname()[1]))
+                        s.accept()[0].close()
+        r = self.attempts(self.ns(), do)
+        got = sorted((x["dir"], x["result"], x["raddr"]) for x in r)
+        self.assertEqual(got, sorted((d, "ok", a) for d in ("in", "out") for a in ("::1", "127.0.0.1")))
+
+    def test_non_blocking(self):
+        """A refusal that connect() does not return itself, and only the one of that port."""
+        def do():
+            for port in (1, 2):
+                with socket.socket() as s:
+                    s.setblocking(False)
+                    s.connect_ex(("127.0.0.1", port))
+        r = self.attempts(self.ns(), do, "-P", "2")
+        self.assertEqual([(x["dir"], x["result"], x["errno"], x["rport"]) for x in r],
+                         [("out", "refused", "ECONNREFUSED", 2)])
+
     def test_never_accepted(self):
         def do():
             with socket.socket() as s:
