@@ -4,9 +4,9 @@
  * or by the ends that a packet names.
  *
  * `conns` is an array; by_sock and by_tuple are hash tables made of array
- * elements, each a bucket of one cache line.  Against the kernel's hash map a
- * look-up costs a quarter, and a connection half of the memory (socket storage:
- * a third of the time more, and 400 bytes).  An entry sits in one of two
+ * elements, each a bucket of one cache line: a look-up compares within two
+ * cache lines, without a lock, and nothing is allocated.  Socket storage cannot
+ * be reached from a packet that has no socket yet.  An entry sits in one of two
  * buckets.  Up to half full, which is all that is allowed, there is always room.
  *
  * Slots are claimed by compare-and-exchange and freed by a store; a look-up

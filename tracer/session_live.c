@@ -78,7 +78,8 @@ static void tell_lost(const struct ev_lost *l)
 	else
 		fprintf(stderr,
 			"tcplens: %" PRIu64
-			" records lost (%s): the ring buffer was full; use a larger --buffer or a filter\n",
+			" records lost (%s): the ring buffer was full (use a larger --buffer or a filter), or the "
+			"kernel left out a program that had interrupted itself\n",
 			(uint64_t)l->count, hook_name(l->hdr.hook));
 }
 
