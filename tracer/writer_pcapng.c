@@ -301,14 +301,17 @@ static int png_end(struct writer *w, __u64 mono_ns)
 	struct pcapng *g = w->priv;
 	int fresh;
 
-	if (!g->ifs.n && g->lost) {
+	if (!g->begin_ns)
+		g->begin_ns = mono_ns;
+	/* A file without a packet: libpcap refuses one that describes no interface. */
+	if (!g->ifs.n) {
 		struct id_key none = {};
 
 		if (ids_of(&g->ifs, &none, &fresh) < 0)
 			return -ENOMEM;
 		put_interface(w, &none);
 	}
-	for (__u32 i = 0; i < g->ifs.n && i < IFS_COUNTED; i++)
+	for (__u32 i = 0; g->begin_ns && i < g->ifs.n && i < IFS_COUNTED; i++)
 		put_statistics(g, i, mono_ns ? mono_ns : g->last_ns);
 	return outbuf_error(&w->out);
 }

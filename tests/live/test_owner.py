@@ -177,8 +177,9 @@ class Shapes:
         return parse_json_lines(out[:out.rfind(b"\n") + 1])
 
     def test_reset(self):
-        s, c = self.talk("accept", "read=100", "eof", "close",
-                         client=(f"connect={self.addr}", "write=100", "reset"))
+        # The answer: else the reset may be through before the server has accepted.
+        s, c = self.talk("accept", "read=100", "write=100", "eof", "close",
+                         client=(f"connect={self.addr}", "write=100", "read=100", "reset"))
         self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
         self.owned(c, ("cli", CONNECT))
         self.assertTrue(any("RST" in r.get("flags", ()) for r in s))

@@ -159,6 +159,14 @@ class Tshark(Files):
             f.write(tl.out)
         self.assertTrue(self.tshark(path, "-Y", f'frame.comment == "pid={pid}" && tcp.port == {port}'))
 
+    def test_empty(self):
+        """Nothing happened: a file all the same, which every reader takes."""
+        path = os.path.join(self.tmp(), "empty.pcapng")
+        self.lens("record", "--netns", self.ns().path, "-w", path, json=False).stop()
+        self.assertEqual(self.tshark(path), [])
+        r = subprocess.run(["tcpdump", "-nr", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual((r.returncode, r.stdout), (0, b""), r.stderr)
+
     def test_rotated(self):
         self.start("-C", "8k")
         pids = [self.client("alpha", "up")[0] for _ in range(3)]
