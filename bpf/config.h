@@ -75,6 +75,13 @@ struct filter {
 	__u8 pad[5];
 };
 
+/* What the map `stats` holds per hook and CPU. */
+struct hook_stats {
+	__u64 records; /* stored in the ring */
+	__u64 lost;    /* could not be stored */
+	__u64 nested;  /* handled in the place of a run that the kernel left out (nested.bpf.h) */
+};
+
 struct config {
 	struct filter filter;
 	__u8 direct;	    /* bpf_rdonly_cast is there: loads instead of probe reads */

@@ -16,13 +16,20 @@
 #include "owner.bpf.h"
 #include "store.bpf.h"
 
-/* Unique without atomics that return a value, which 5.10 lacks: count * 4096 + CPU. */
+/*
+ * Unique: count * 4096 + CPU.  A counter of this CPU alone, as 5.10 has no atomic
+ * that returns a value; an interrupt between its load and store would give the
+ * same number twice there, so that one is used where it is to be had.
+ */
 static __always_inline __u64 conn_new_id(void)
 {
 	__u32 k = 0;
-	__u64 *n = bpf_map_lookup_elem(&ids, &k);
+	__u64 *p = bpf_map_lookup_elem(&ids, &k), n;
 
-	return n ? (++*n << 12) + (bpf_get_smp_processor_id() & 0xfff) : 0;
+	if (!p)
+		return 0;
+	n = cfg.atomics ? __sync_fetch_and_add(p, 1) + 1 : ++*p;
+	return (n << 12) + (bpf_get_smp_processor_id() & 0xfff);
 }
 
 static __always_inline void conn_set_wscale(struct conn *c, struct sock *sk)

@@ -10,8 +10,9 @@ static __always_inline void count_lost(enum ev_hook hook)
 	__u32 k = hook;
 	struct hook_stats *st = bpf_map_lookup_elem(&stats, &k);
 
+	/* An interrupt may count on the same CPU between a load and a store. */
 	if (st)
-		st->lost++;
+		__sync_fetch_and_add(&st->lost, 1);
 }
 
 /* Room for one record with its header filled in, or NULL: then the loss is counted. */

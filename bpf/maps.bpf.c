@@ -34,6 +34,7 @@ struct listeners_map listeners SEC(".maps");
 struct creds_map creds SEC(".maps");
 struct tree_map tree SEC(".maps");
 struct ids_map ids SEC(".maps");
+struct busy_map busy SEC(".maps");
 struct last_skb_map last_skb SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 struct dev_names_map dev_names SEC(".maps");

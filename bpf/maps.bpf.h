@@ -153,11 +153,6 @@ struct lat_value {
 	struct ev_ends ends;
 };
 
-struct hook_stats {
-	__u64 records; /* stored in the ring */
-	__u64 lost;    /* could not be stored */
-};
-
 /* Where is listened: an address of this machine, or any (0.0.0.0 as ::ffff:0.0.0.0, ::). */
 struct port_key {
 	__u8 addr[16];
@@ -362,6 +357,15 @@ struct ids_map {
 	__type(value, __u64);
 };
 extern struct ids_map ids SEC(".maps");
+
+/* Hooks whose program is running on this CPU; nested.bpf.h. */
+struct busy_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOK_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+extern struct busy_map busy SEC(".maps");
 
 struct last_skb_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -3,6 +3,7 @@
 #ifndef TCPLENS_STATE_BPF_H
 #define TCPLENS_STATE_BPF_H
 
+#include "nested.bpf.h"
 #include "ghost.bpf.h"
 #include "latency.bpf.h"
 #include "life.bpf.h"
@@ -185,7 +186,16 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, struct sock *sk, int old, int new)
 {
-	return on_state(sk, old, new);
+	busy_set(HOOK_STATE, 1);
+	on_state(sk, old, new);
+	busy_set(HOOK_STATE, 0);
+	return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(state_nested, struct sock *sk, int old, int new)
+{
+	return nested_begin(HOOK_STATE) ? on_state(sk, old, new) : 0;
 }
 
 /*

@@ -14,15 +14,10 @@
 
 #include "attach.h"
 #include "clock.h"
+#include "config.h"
 #include "names.h"
 #include "skel.h"
 #include "source.h"
-
-/* As in maps.bpf.h. */
-struct hook_stats {
-	__u64 records;
-	__u64 lost;
-};
 
 static __u64 cpu_ns(void)
 {

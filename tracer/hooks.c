@@ -51,6 +51,10 @@
 #define FLOW_CONG TP("flow_cong_tp", "tcp_cong_state_set", .without = NO_CONG)
 #define FLOW_RESET TP("flow_reset_tp", "tcp_receive_reset")
 
+#define STATE_CHANGE TP("state_change", "inet_sock_set_state")
+#define STATE_NESTED TP("state_nested", "inet_sock_set_state", .nested = true)
+#define SOCK_GONE TP("sock_gone", "tcp_destroy_sock")
+
 const struct hook hooks[] = {
 	{
 		.name = "segment-out",
@@ -198,15 +202,35 @@ const struct hook hooks[] = {
 	{
 		.name = "state",
 		.records = HOOK_STATE,
-		.what = "state changes, and the end of a socket",
+		.what = "state changes",
 		.need = NEED_ANY,
 		.progs = {
-			[BACKEND_FENTRY] = { TP("state_change", "inet_sock_set_state"),
-					     TP("sock_gone", "tcp_destroy_sock") },
-			[BACKEND_KPROBE] = { TP("state_change", "inet_sock_set_state"),
-					     TP("sock_gone", "tcp_destroy_sock") },
-			[BACKEND_TRACEPOINT] = { TP("state_change", "inet_sock_set_state"),
-						 TP("sock_gone", "tcp_destroy_sock") },
+			[BACKEND_FENTRY] = { STATE_CHANGE },
+			[BACKEND_KPROBE] = { STATE_CHANGE },
+			[BACKEND_TRACEPOINT] = { STATE_CHANGE },
+		},
+	},
+	{
+		.name = "state-nested",
+		.records = HOOK_STATE,
+		.what = "state changes in an interrupt of another",
+		.need = NEED_STATES,
+		.progs = {
+			[BACKEND_FENTRY] = { STATE_NESTED },
+			[BACKEND_KPROBE] = { STATE_NESTED },
+			[BACKEND_TRACEPOINT] = { STATE_NESTED },
+		},
+	},
+	{
+		/* `life` makes up there for changes that were not seen: missed here, its record is lost. */
+		.name = "end",
+		.records = HOOK_LIFE,
+		.what = "the end of a socket",
+		.need = NEED_ANY,
+		.progs = {
+			[BACKEND_FENTRY] = { SOCK_GONE },
+			[BACKEND_KPROBE] = { SOCK_GONE },
+			[BACKEND_TRACEPOINT] = { SOCK_GONE },
 		},
 	},
 	{

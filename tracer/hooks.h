@@ -42,6 +42,7 @@ struct hook_prog {
 	const char *without;
 	const char *instead_of; /* not needed when this earlier program of the hook is used */
 	const char *needs_enum; /* usable only where the kernel's BTF has this enumeration; NULL: anywhere */
+	bool nested; /* stands in for a program that is left out: its own omissions are no loss */
 	int nargs;		/* usable only if the function has this many arguments; 0: any */
 };
 

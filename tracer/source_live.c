@@ -11,18 +11,13 @@
 #include "attach.h"
 #include "bucket.h"
 #include "clock.h"
+#include "config.h"
 #include "decode.h"
 #include "explain.h"
 #include "seed.h"
 #include "skel.h"
 
 #define LAT_SETTLE_US 2000
-
-/* As in maps.bpf.h. */
-struct hook_stats {
-	__u64 records;
-	__u64 lost;
-};
 
 /* Names for the kernel's numbers, while this is the kernel. */
 static int on_trouble(struct source_live *s, const struct ev_hdr *ev)
@@ -167,16 +162,17 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 {
 	__u64 misses = 0;
 
+	/* A view that has no use for the hook's records loses none. */
+	if ((hook == HOOK_STATE && !(s->report->need & NEED_STATES)) ||
+	    (hook == HOOK_LIFE && !(s->report->need & NEED_LIFE)))
+		return 0;
 	for (size_t i = 0; i < s->report->nprogs; i++) {
 		const struct prog_report *r = &s->report->progs[i];
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 		struct bpf_program *prog;
 
-		if (r->status != PROG_ATTACHED || r->hook->records != (int)hook)
-			continue;
-		/* `life` makes up for state changes that were left out (state.bpf.c: track_gone()). */
-		if (hook == HOOK_STATE && !(s->report->need & NEED_STATES))
+		if (r->status != PROG_ATTACHED || r->hook->records != (int)hook || r->prog->nested)
 			continue;
 		prog = bpf_object__find_program_by_name(s->skel->obj, r->prog->prog);
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
@@ -189,6 +185,7 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 static int read_lost(const struct source_live *s, __u32 hook, __u64 *lost)
 {
 	int ncpu = libbpf_num_possible_cpus(), err = 0;
+	__u64 misses = read_misses(s, hook), nested = 0;
 	struct hook_stats *v;
 
 	if (ncpu < 0)
@@ -198,9 +195,13 @@ static int read_lost(const struct source_live *s, __u32 hook, __u64 *lost)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.stats), &hook, v))
 		err = -errno;
-	*lost = read_misses(s, hook);
-	for (int i = 0; i < ncpu; i++)
+	/* Read before the counters: what was left out is never counted after what made up for it. */
+	*lost = misses;
+	for (int i = 0; i < ncpu; i++) {
 		*lost += v[i].lost;
+		nested += v[i].nested;
+	}
+	*lost -= nested < misses ? nested : misses;
 	free(v);
 	return err;
 }
@@ -217,7 +218,7 @@ static int live_account(struct source *s)
 
 		if (err)
 			return err;
-		if (lost == s->lost[hook])
+		if (lost <= s->lost[hook])
 			continue;
 		ev.count = lost - s->lost[hook];
 		s->lost[hook] = lost;
