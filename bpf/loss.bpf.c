@@ -217,27 +217,32 @@ static __noinline struct conn *conn_of_packet(struct tuple *t)
 	return c ? c : bpf_map_lookup_elem(&ghosts, t);
 }
 
+/* Whose it is: the socket's, if that is a full one, or by its ends. */
+static __always_inline void about_find(struct about *a, struct sock *sk)
+{
+	struct tuple t;
+
+	if (sk && state_is_full(a->state) && sock_is_tcp(sk)) {
+		a->c = conn_get(sk);
+		if (a->c)
+			return;
+	}
+	tuple_of(&t, &a->e, a->netns);
+	a->c = conn_of_packet(&t);
+}
+
 /* From a packet, and the socket that it reached or left, if that is known. */
 static __always_inline int about_packet(struct about *a, struct packet *p, struct sk_buff *skb,
 					struct sock *sk, __u8 dir)
 {
-	__u8 state = sk ? RD(sk, __sk_common.skc_state) : 0;
-	struct tuple t;
-
 	if (packet_parse(p, skb, RD(skb, network_header)) <= 0)
 		return 0;
 	packet_ends(&a->e, p, dir == DIR_IN);
 	a->dir = dir;
 	a->flags = tcp_word(p->th) & 0x1ff;
 	a->netns = sk ? sock_netns(sk) : skb_netns(skb);
-	a->state = state;
-	if (sk && state_is_full(state) && sock_is_tcp(sk)) {
-		a->c = conn_get(sk);
-		if (a->c)
-			return 1;
-	}
-	tuple_of(&t, &a->e, a->netns);
-	a->c = conn_of_packet(&t);
+	a->state = sk ? RD(sk, __sk_common.skc_state) : 0;
+	about_find(a, sk);
 	return 1;
 }
 
@@ -273,6 +278,36 @@ static __always_inline int is_drop(__u32 reason)
 	return reason != 0;
 }
 
+/*
+ * Is what was dropped a packet that this socket has sent?  It is still the
+ * packet's where another namespace takes it in (skb_scrub_packet(), as of
+ * ip_rcv_core()); from tcp_v4_early_demux() on it is the receiving one.
+ */
+static __always_inline int sent_by(struct sock *sk, struct about *a)
+{
+	const __u64 *from = (const __u64 *)a->e.raddr, *own;
+	__u8 state = RD(sk, __sk_common.skc_state);
+	struct ev_ends e;
+
+	if (state == ST_TIME_WAIT || (state != ST_NEW_SYN_RECV && !sock_is_tcp(sk)))
+		return 0;
+	sock_ends(&e, sk, 0);
+	own = (const __u64 *)e.laddr;
+	return e.lport == a->e.rport && own[0] == from[0] && own[1] == from[1];
+}
+
+static __always_inline void turn_round(struct about *a)
+{
+	__u64 *l = (__u64 *)a->e.laddr, *r = (__u64 *)a->e.raddr, was[2] = { l[0], l[1] };
+	__u16 port = a->e.lport;
+
+	l[0] = r[0], l[1] = r[1];
+	r[0] = was[0], r[1] = was[1];
+	a->e.lport = a->e.rport;
+	a->e.rport = port;
+	a->dir = DIR_OUT;
+}
+
 SEC("?tp_btf/kfree_skb")
 int BPF_PROG(loss_drop, struct sk_buff *skb, void *location)
 {
@@ -290,6 +325,10 @@ int BPF_PROG(loss_drop, struct sk_buff *skb, void *location)
 		sk = RD(skb, sk);
 	if (!about_packet(&a, &p, skb, sk, dir))
 		return 0;
+	if (dir == DIR_IN && sk && sent_by(sk, &a)) {
+		turn_round(&a);
+		about_find(&a, sk);
+	}
 	r = trouble_new(&a, EV_DROP, 1);
 	if (!r)
 		return 0;
