@@ -216,8 +216,10 @@ fuzz:
 
 unit-programs: $(UNIT_BIN)
 
-unit: unit-programs
-	$(Q)fail=0; for t in $(UNIT_BIN); do $$t || fail=1; done; exit $$fail
+# Last, what recordings of all kinds must give.
+unit: unit-programs $(B)/tcplens
+	$(Q)fail=0; for t in $(UNIT_BIN); do $$t || fail=1; done; \
+	    TCPLENS=$(B)/tcplens python3 tests/live/test_fixtures.py Fixtures || fail=1; exit $$fail
 
 live-programs: $(LIVE_BIN)
 

@@ -177,9 +177,12 @@ def _tests(archive, python):
     copy = os.path.join(BUILD, "py")
     shutil.rmtree(copy, ignore_errors=True)
     no_cache = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(os.path.join(TOP, "tests/live"), os.path.join(copy, "tests/live"), ignore=no_cache)
+    for part in ("live", "fixtures"):
+        shutil.copytree(os.path.join(TOP, "tests", part), os.path.join(copy, "tests", part), ignore=no_cache)
     os.makedirs(os.path.join(copy, "tests/vm"))
     shutil.copy(os.path.join(kernels.HERE, "guest.py"), os.path.join(copy, "tests/vm"))
+    os.makedirs(os.path.join(copy, "tests/unit"))
+    shutil.copy(os.path.join(TOP, "tests/unit/expr_table.h"), os.path.join(copy, "tests/unit"))
     _compile_dir(copy, python)
     for where, _dirs, files in os.walk(copy):
         for name in files:

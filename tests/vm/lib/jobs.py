@@ -31,7 +31,8 @@ class Job:
         argv = ["python3", "-u", "tests/live/run.py", *self.tests]
         if self.backend != "any":
             argv += ["--backend", self.backend]
-        return [{"name": self.backend, "argv": argv, "env": ENV}]
+        asked = {k: v for k, v in os.environ.items() if k.startswith("TCPLENS_TEST_")}
+        return [{"name": self.backend, "argv": argv, "env": dict(ENV, **asked)}]
 
     def count(self):
         n = {"ok": 0, "FAIL": len(self.failures), "skip": 1 if self.skipped else 0}
