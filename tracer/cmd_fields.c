@@ -87,7 +87,7 @@ static void put_json(struct outbuf *b, const struct field *f)
 	put_string(b, ",\"header\":", f->header);
 	put_string(b, ",\"type\":", type_name(f->kind));
 	outbuf_str(b, ",\"default\":");
-	outbuf_str(b, f->kind == FK_END ? "false" : "true");
+	outbuf_str(b, field_is_short(f) ? "false" : "true");
 	outbuf_str(b, ",\"events\":[");
 	put_events(b, f->events, "\"");
 	put_string(b, "],\"help\":", f->help);
@@ -116,7 +116,7 @@ static void put_row(struct outbuf *b, const char *name, const char *header, cons
 		outbuf_str(b, "IN");
 	pad_to(b, begin, 43);
 	outbuf_str(b, help);
-	if (f && f->kind == FK_END)
+	if (f && field_is_short(f))
 		outbuf_str(b, " (JSON: only if asked for)");
 	outbuf_chr(b, '\n');
 }

@@ -588,6 +588,11 @@ GET(ended)
 	return set_name(v, end_name(ev_life_of(ev)->end));
 }
 
+GET(end)
+{
+	return set_name(v, end_by_name(ev_life_of(ev)->end, ev_life_of(ev)->by));
+}
+
 GET(open)
 {
 	v->u = 1;
@@ -712,8 +717,8 @@ const struct field fields[] = {
 	ROW(new, "NEW", 12, L, FK_NAME, STA, "state after (RFC 9293)"),
 	ROW(in_old_us, "IN_OLD_US", 11, R, FK_UINT, STA, "time in the old state, microseconds"),
 	ROW(partial, "PARTIAL", 7, L, FK_BOOL, STA | LIFE, "the old state, or the connection, began before tracing"),
-	ROW(tx, "TX", 6, R, FK_SIZE, LIFE, "payload bytes sent, each counted once"),
-	ROW(rx, "RX", 6, R, FK_SIZE, LIFE, "payload bytes received in order, each counted once"),
+	ROW(tx, "TX", 5, R, FK_SIZE, LIFE, "payload bytes sent, each counted once"),
+	ROW(rx, "RX", 5, R, FK_SIZE, LIFE, "payload bytes received in order, each counted once"),
 	ROW(dur_us, "DUR", 6, R, FK_USEC, LIFE,
 	    "from connect() or the SYN's arrival to the end, handshake included; partial: since it was seen"),
 	ROW(connect_us, "CONNECT", 7, R, FK_USEC, LIFE, "the handshake: from the beginning to established"),
@@ -728,6 +733,8 @@ const struct field fields[] = {
 	ROW(ended_by, "BY", 6, L, FK_NAME, LIFE, "who ended it: local remote"),
 	ROW(ended, "ENDED", 7, L, FK_NAME, LIFE,
 	    "how: fin rst timeout, exit (the process died), close (before it was established), error, open"),
+	ROW(end, "END", 8, L, FK_SHORT, LIFE,
+	    "both: fin-sent fin-rcvd rst-sent rst-rcvd timeout exit close error open"),
 	ROW(open, "OPEN", 4, L, FK_BOOL, LIFE | STL, "connection or window: as it still was when tracing ended"),
 	ROW(limit, "LIMIT", 9, L, FK_NAME, LIFE, "what limited it most, see verdict"),
 	ROW(verdict, "VERDICT", 40, L, FK_SHARES, LIFE,

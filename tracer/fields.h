@@ -49,7 +49,8 @@ enum fkind {
 	FK_TIME,  /* ns: CLOCK_REALTIME */
 	FK_ADDR,  /* end.addr, end.ip */
 	FK_PORT,  /* u */
-	FK_END,	  /* end: both together; for text, in JSON only if asked for by name */
+	FK_END,	  /* end: both together; short for others (field_is_short()) */
+	FK_SHORT, /* name; short for others */
 	FK_FLAGS, /* u: TF_* */
 	FK_MAC,	  /* mac */
 	FK_SIZE,  /* u: bytes; text: 1.5M */
@@ -100,10 +101,10 @@ extern const size_t nfields;
 #define FIELDS_STATES "time,pid,comm,local,remote,old,new,in_old_us"
 
 /* Of `life`, with --wide, and of `latency`: single waits, or by what is grouped. */
-#define FIELDS_LIFE "pid,comm,remote,tx,rx,dur_us,ended,limit"
+#define FIELDS_LIFE "pid,comm,remote,tx,rx,dur_us,end,limit"
 #define FIELDS_LIFE_WIDE                                                                       \
 	"time,pid,comm,dir,local,remote,tx,rx,dur_us,connect_us,min_rtt_us,avg_rtt_us,retrans," \
-	"retrans_pct,ended_by,ended,verdict"
+	"retrans_pct,end,verdict"
 #define FIELDS_OUTLIERS "time,pid,comm,remote,part,wait_us"
 /* Of `connect` and `loss`: 80 characters, and with --wide. */
 #define FIELDS_CONNECT "time,pid,comm,dir,remote,result,latency_us"
@@ -114,6 +115,12 @@ extern const size_t nfields;
 #define FIELDS_LOSS_WIDE \
 	"time,pid,comm,event,dir,local,remote,reason,state,flags,seq,len,attempt,cwnd_before,cwnd,stall_us,location"
 #define FIELDS_LOSS_SUM "count,pid,comm,what,dir,remote,reason"
+
+/* Says for people what others say too: in JSON only if asked for by name. */
+static inline bool field_is_short(const struct field *f)
+{
+	return f->kind == FK_END || f->kind == FK_SHORT;
+}
 
 /* NULL: no such field. */
 const struct field *field_find(const char *name, size_t len);

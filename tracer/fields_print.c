@@ -322,6 +322,7 @@ size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *
 		outbuf_str(b, v->u ? "yes" : "no");
 		break;
 	case FK_NAME:
+	case FK_SHORT:
 		outbuf_str(b, v->name);
 		break;
 	case FK_BYTES:

@@ -190,6 +190,15 @@ const char *by_name(unsigned int by)
 	return by == BY_LOCAL ? "local" : by == BY_REMOTE ? "remote" : NULL;
 }
 
+const char *end_by_name(unsigned int end, unsigned int by)
+{
+	if (end == END_FIN && by)
+		return by == BY_LOCAL ? "fin-sent" : "fin-rcvd";
+	if (end == END_RST && by)
+		return by == BY_LOCAL ? "rst-sent" : "rst-rcvd";
+	return end_name(end);
+}
+
 static const char *const groups[] = {
 	[GROUP_CONN] = "conn", [GROUP_PROCESS] = "process", [GROUP_REMOTE] = "remote",
 	[GROUP_PORT] = "port",

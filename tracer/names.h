@@ -60,6 +60,8 @@ const char *end_name(unsigned int end);
 
 /* enum ev_by: local, remote; NULL: neither. */
 const char *by_name(unsigned int by);
+/* Both in one word: "fin-rcvd". */
+const char *end_by_name(unsigned int end, unsigned int by);
 
 /* enum ev_group: conn, process, remote, port; NULL: out of range. */
 const char *group_name(unsigned int group);

@@ -122,7 +122,7 @@ static int append_extra(struct opts_output *o, const char *option, const char *l
 static void append_all(struct opts_output *o)
 {
 	for (size_t i = 0; i < nfields; i++)
-		if (fields[i].kind != FK_END && (fields[i].events & o->events))
+		if (!field_is_short(&fields[i]) && (fields[i].events & o->events))
 			o->fields[o->nfields++] = &fields[i];
 }
 

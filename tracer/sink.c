@@ -36,7 +36,7 @@ void sink__init(struct sink *s, const struct sink_cfg *cfg)
 	for (size_t i = 0; i < cfg->nfields; i++)
 		add_col(&s->chosen, cfg, cfg->fields[i]);
 	for (size_t i = 0; i < nfields; i++)
-		if (fields[i].kind != FK_END)
+		if (!field_is_short(&fields[i]))
 			add_col(&s->every, cfg, &fields[i]);
 }
 

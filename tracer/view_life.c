@@ -18,4 +18,5 @@ const struct view view_life = {
 	.events = FIELD_IN(EV_LIFE) | FIELD_IN(EV_LOST),
 	.need = NEED_LIFE,
 	.columns = FIELDS_LIFE,
+	.wide = FIELDS_LIFE_WIDE,
 };

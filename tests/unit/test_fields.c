@@ -174,6 +174,7 @@ static void test_life(void **state)
 		{ "data_segs_in", "11", "11" },
 		{ "ended_by", "local", "\"local\"" },
 		{ "ended", "fin", "\"fin\"" },
+		{ "end", "fin-sent", "\"fin-sent\"" },
 		{ "open", NULL, NULL },
 		{ "limit", "rwnd", "\"rwnd\"" },
 		{ "verdict", "rwnd 50%, app 44%, path 5%, handshake 1%",
