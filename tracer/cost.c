@@ -14,7 +14,6 @@
 
 #include "attach.h"
 #include "clock.h"
-#include "config.h"
 #include "names.h"
 #include "skel.h"
 #include "source.h"
@@ -35,19 +34,6 @@ int cost__begin(struct cost *c)
 	c->begin_cpu_ns = cpu_ns();
 	c->fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return c->fd < 0 ? -errno : 0;
-}
-
-static __u64 records_of(struct tcplens_bpf *skel, __u32 hook)
-{
-	int ncpu = libbpf_num_possible_cpus();
-	struct hook_stats *v = ncpu > 0 ? calloc(ncpu, sizeof(*v)) : NULL;
-	__u64 sum = 0;
-
-	if (v && !bpf_map_lookup_elem(bpf_map__fd(skel->maps.stats), &hook, v))
-		for (int i = 0; i < ncpu; i++)
-			sum += v[i].records;
-	free(v);
-	return sum;
 }
 
 static void tell_prog(struct tcplens_bpf *skel, const struct prog_report *r, bool json, bool first)
@@ -83,12 +69,12 @@ static void tell_progs(struct tcplens_bpf *skel, const struct attach_report *rep
 	}
 }
 
-static void tell_records(struct tcplens_bpf *skel, const struct source *src, bool json)
+static void tell_records(const struct source *src, bool json)
 {
 	bool first = true;
 
 	for (__u32 hook = 0; hook < HOOK_MAX; hook++) {
-		__u64 n = records_of(skel, hook), lost = src->lost[hook];
+		__u64 n = src->records[hook], lost = src->lost[hook];
 
 		if (!n && !lost)
 			continue;
@@ -114,14 +100,14 @@ void cost__tell(const struct cost *c, struct tcplens_bpf *skel, const struct att
 			",\"programs\":[", wall, cpu, (uint64_t)printed);
 		tell_progs(skel, rep, true);
 		fputs("],\"hooks\":[", stderr);
-		tell_records(skel, src, true);
+		tell_records(src, true);
 		fputs("]}\n", stderr);
 		return;
 	}
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "HOOK", "RUNS", "NS/RUN");
 	tell_progs(skel, rep, false);
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "RECORDS OF", "RECORDS", "LOST");
-	tell_records(skel, src, false);
+	tell_records(src, false);
 	fprintf(stderr, "tcplens:   reading and printing: %.3f s of CPU in %.3f s (%.2f %%), %.3f us per record printed\n",
 		cpu, wall, wall > 0 ? 100 * cpu / wall : 0.0, printed ? 1e6 * cpu / printed : 0.0);
 }

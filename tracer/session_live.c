@@ -23,6 +23,7 @@
 #include "opts_output.h"
 #include "opts_run.h"
 #include "origin.h"
+#include "pace.h"
 #include "priority.h"
 #include "privs.h"
 #include "seed.h"
@@ -31,15 +32,6 @@
 #include "source_live.h"
 
 #define MS 1000000ULL
-/*
- * After a wake-up records are left to gather for this long: while the reader
- * lags behind, the kernel does not wake it, and a wake-up costs more than all
- * else.
- */
-#define GATHER_NS (5 * MS)
-/* Nobody watches a file grow: wake-ups are what recording costs most. */
-#define GATHER_FILE_NS (25 * MS)
-#define GATHER_FILE_RING (8u << 20) /* that lasts for so long at the highest rates */
 #define ACCOUNT_NS (1000 * MS) /* how often losses are looked for */
 #define LINGER_NS (50 * MS)    /* after the command's end: its sockets close down */
 
@@ -56,7 +48,9 @@ struct session {
 	struct child child;
 	struct cost cost;
 	int sigfd;
-	__u64 gather_ns;
+	struct pace pace;
+	bool busy; /* records have come, so that more are left to gather */
+	__u64 drained_ns; /* when the last drain began; while idle: when the first record came */
 	__u64 end_ns;	  /* when to end; 0: no limit */
 	__u64 account_ns; /* when to look for losses again */
 	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
@@ -109,41 +103,33 @@ static void on_signals(struct session *s)
 	}
 }
 
-static void nap(__u64 ns)
+/* Nanoseconds until something has to be done; -1: nothing is due. */
+static __s64 wait_ns(const struct session *s, __u64 now)
 {
-	struct timespec ts = { .tv_sec = ns / (1000 * MS), .tv_nsec = ns % (1000 * MS) };
+	__u64 due = s->busy ? s->drained_ns + s->pace.ns : 0;
 
-	nanosleep(&ts, NULL);
-}
-
-/* Milliseconds until something has to be done; -1: nothing is due. */
-static int wait_ms(const struct session *s, __u64 now)
-{
-	__u64 due = s->end_ns;
-
+	if (s->end_ns && (!due || s->end_ns < due))
+		due = s->end_ns;
 	if (s->tick_ns && (!due || s->tick_ns < due))
 		due = s->tick_ns;
 	if (s->account_ns && (!due || s->account_ns < due))
 		due = s->account_ns;
 	if (!due)
 		return -1;
-	if (due <= now)
-		return 0;
-	return (due - now) / MS < 60000 ? (int)((due - now) / MS) + 1 : 60000;
+	return due > now ? (__s64)(due - now) : 0;
 }
 
-/* Drains, and leaves the CPU to others for half as long as that took, however much there is. */
 static void drain(struct session *s)
 {
-	__u64 begin = clock_mono_ns(), took;
+	__u64 begin = clock_mono_ns();
 	int n = source__drain(s->source);
 
 	consumer__flush(&s->out, begin);
-	took = clock_mono_ns() - begin;
+	pace__drained(&s->pace, s->source->fill, begin - s->drained_ns, clock_mono_ns() - begin);
 	if (n > 0 && !s->account_ns)
 		s->account_ns = begin + ACCOUNT_NS;
-	if (took / 2 > s->gather_ns)
-		nap(took / 2 - s->gather_ns);
+	s->busy = n > 0;
+	s->drained_ns = begin;
 }
 
 static void account(struct session *s)
@@ -170,35 +156,45 @@ static void tick(struct session *s)
 	s->tick_ns += ((now - s->tick_ns) / step + 1) * step;
 }
 
+/* Waits for signals, for what is due, and for a first record; then others are left to gather. */
+static int wait_for(struct session *s, struct pollfd pfd[3])
+{
+	__s64 ns = wait_ns(s, clock_mono_ns());
+	struct timespec ts = { .tv_sec = ns / (__s64)(1000 * MS), .tv_nsec = ns % (__s64)(1000 * MS) };
+
+	pfd[0].fd = s->busy ? -1 : source__fd(s->source);
+	if (ppoll(pfd, 3, ns < 0 ? NULL : &ts, NULL) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (pfd[1].revents)
+		on_signals(s);
+	if (pfd[2].revents & (POLLERR | POLLNVAL))
+		return s->out.err = s->out.err ? s->out.err : -EPIPE;
+	if (pfd[0].revents) {
+		s->busy = true;
+		s->drained_ns = clock_mono_ns();
+	}
+	return 0;
+}
+
 static void loop(struct session *s)
 {
 	struct pollfd pfd[] = {
-		{ .fd = source__fd(s->source), .events = POLLIN },
+		{ .events = POLLIN },
 		{ .fd = s->sigfd, .events = POLLIN },
 		/* Only its error state: the reader of our output has gone. */
 		{ .fd = consumer__uses_stdout(&s->out) ? STDOUT_FILENO : -1, .events = 0 },
 	};
 
-	while (!s->out.stop) {
+	while (!s->out.stop && !wait_for(s, pfd) && !s->out.stop) {
 		__u64 now = clock_mono_ns();
 
 		if (s->end_ns && now >= s->end_ns)
 			break;
-		if (poll(pfd, 3, wait_ms(s, now)) < 0 && errno != EINTR)
-			break;
-		if (pfd[1].revents)
-			on_signals(s);
-		if (pfd[2].revents & (POLLERR | POLLNVAL)) {
-			s->out.err = s->out.err ? s->out.err : -EPIPE;
-			break;
-		}
-		if (pfd[0].revents && !s->out.stop) {
-			nap(s->gather_ns);
+		if (s->busy && now >= s->drained_ns + s->pace.ns)
 			drain(s);
-		}
-		if (s->account_ns && clock_mono_ns() >= s->account_ns)
+		if (s->account_ns && now >= s->account_ns)
 			account(s);
-		if (s->tick_ns && !s->out.stop && clock_mono_ns() >= s->tick_ns)
+		if (s->tick_ns && !s->out.stop && now >= s->tick_ns)
 			tick(s);
 	}
 }
@@ -320,13 +316,6 @@ static int open_consumer(struct session *s, char *err, size_t len)
 	return consumer__open(&s->out, s->o, &info, err, len);
 }
 
-static __u64 gather_ns(const struct session *s)
-{
-	bool file_only = !consumer__uses_stdout(&s->out);
-
-	return file_only && s->o->run->buffer >= GATHER_FILE_RING ? GATHER_FILE_NS : GATHER_NS;
-}
-
 /* Everything up to the first record.  0, or a negative errno with a sentence. */
 static int start(struct session *s, char *err, size_t len)
 {
@@ -355,7 +344,7 @@ static int start(struct session *s, char *err, size_t len)
 		return ret;
 	if (!s->o->run->no_priority && priority_raise())
 		session_note(s->o, "no real-time priority: records may be lost while all CPUs are busy");
-	s->gather_ns = gather_ns(s);
+	pace__init(&s->pace, s->o->run->buffer);
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
 	session_ready(s->o->run->ready_fd);

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 
 #include "attach.h"
 #include "bucket.h"
@@ -40,6 +41,7 @@ static int on_record(void *ctx, void *data, size_t size)
 		s->src.malformed++;
 		return 0;
 	}
+	s->src.records[ev->hook]++;
 	return ev->type == EV_DROP || ev->type == EV_RESET ? on_trouble(s, ev) :
 							     s->src.on_event(s->src.ctx, ev);
 }
@@ -51,12 +53,16 @@ static const struct source_live *live_of(const struct source *s)
 
 static int live_fd(const struct source *s)
 {
-	return ring_buffer__epoll_fd(live_of(s)->ring);
+	return live_of(s)->ring.fd;
 }
 
 static int live_drain(struct source *s)
 {
-	return ring_buffer__consume(live_of(s)->ring);
+	struct source_live *l = (struct source_live *)s;
+	int n = ring__drain(&l->ring);
+
+	s->fill = l->ring.fill;
+	return n;
 }
 
 /* As in maps.bpf.h. */
@@ -241,19 +247,23 @@ int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
 		      const struct attach_report *report,
 		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx)
 {
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
 	*s = (struct source_live){
 		.src = { .ops = &live_ops, .on_event = on_event, .ctx = ctx },
 		.skel = skel,
 		.report = report,
 	};
-	s->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), on_record, s, NULL);
-	return s->ring ? 0 : -errno;
+	/* The map's own size: libbpf rounds it up. */
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(skel->maps.events), &info, &len))
+		return -errno;
+	return ring__open(&s->ring, bpf_map__fd(skel->maps.events), info.max_entries, on_record, s);
 }
 
 void source_live__free(struct source_live *s)
 {
 	explain__free(s->explain);
 	s->explain = NULL;
-	ring_buffer__free(s->ring);
-	s->ring = NULL;
+	ring__close(&s->ring);
 }

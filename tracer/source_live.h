@@ -3,10 +3,10 @@
 #ifndef TCPLENS_SOURCE_LIVE_H
 #define TCPLENS_SOURCE_LIVE_H
 
+#include "ring.h"
 #include "source.h"
 
 struct tcplens_bpf;
-struct ring_buffer;
 struct attach_report;
 
 /*
@@ -17,7 +17,7 @@ struct source_live {
 	struct source src;
 	struct tcplens_bpf *skel;	    /* not owned */
 	const struct attach_report *report; /* not owned */
-	struct ring_buffer *ring;
+	struct ring ring;
 	struct explain *explain; /* NULL: nothing needed it yet */
 };
 

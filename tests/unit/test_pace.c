@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* How long records gather. */
+#include "unit.h"
+
+#include "pace.h"
+
+#define MB (1u << 20)
+#define MS 1000000ULL
+
+static void test_first(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, 8 * MB);
+	assert_in_range(p.ns, 15 * MS, PACE_MAX_NS);
+	/* Not even at the highest rate is the ring more than half full. */
+	assert_true(p.ns * PACE_RATE / 1000000000 <= 4 * MB + 1000);
+	pace__init(&p, 4096);
+	assert_int_equal(p.ns, PACE_MIN_NS);
+	pace__init(&p, 1u << 30);
+	assert_int_equal(p.ns, PACE_MAX_NS);
+}
+
+static void test_by_fill(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, 8 * MB);
+	pace__drained(&p, 100000, 20 * MS, 1 * MS); /* slow: as rarely as may be */
+	assert_int_equal(p.ns, p.most_ns);
+	pace__drained(&p, 4 * MB, 20 * MS, 1 * MS); /* half full: half as long */
+	assert_int_equal(p.ns, 10 * MS);
+	pace__drained(&p, 8 * MB, 1 * MS, 0); /* absurdly fast */
+	assert_int_equal(p.ns, PACE_MIN_NS);
+	pace__drained(&p, 0, 20 * MS, 0); /* nothing more comes */
+	assert_int_equal(p.ns, p.most_ns);
+	pace__drained(&p, 8 * MB, 0, 0);
+	assert_int_equal(p.ns, PACE_MIN_NS);
+}
+
+/* A third of the time belongs to others, whatever comes. */
+static void test_leaves_the_cpu(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, 8 * MB);
+	for (__u64 took = 0; took < 1000 * MS; took += 7 * MS) {
+		pace__drained(&p, 8 * MB, took, took);
+		assert_true(p.ns - took >= took / 2);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first),
+		cmocka_unit_test(test_by_fill),
+		cmocka_unit_test(test_leaves_the_cpu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How long records are left to gather in the ring before they are drained.  A
+ * wake-up costs more than all else, and while the reader lags behind, the
+ * kernel wakes nobody: so the longer the better, as long as the ring can't fill
+ * up and nobody has to wait for the output.
+ *
+ * The interval is in [PACE_MIN_NS, PACE_MAX_NS], smaller for small rings:
+ * between two drains a ring should become a quarter full at the rate of the last
+ * interval, and not more than half full at PACE_RATE, which no machine has
+ * exceeded yet.
+ */
+#ifndef TCPLENS_PACE_H
+#define TCPLENS_PACE_H
+
+#include <stddef.h>
+
+#include <linux/types.h>
+
+#define PACE_MIN_NS 500000ULL
+#define PACE_MAX_NS 25000000ULL
+#define PACE_RATE 200000000ULL /* bytes per second: a million records */
+
+struct pace {
+	size_t size; /* of the ring */
+	__u64 most_ns;
+	__u64 ns; /* the interval now: from the begin of a drain to that of the next */
+};
+
+void pace__init(struct pace *p, size_t ring_size);
+
+/*
+ * After a drain, which found `fill` bytes that had gathered for gathered_ns, and
+ * took took_ns.  The CPU is left to others for half as long as it was used, at
+ * least, however much there is: a reader with real-time priority must not be
+ * able to take a machine over.
+ */
+void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns);
+
+#endif
