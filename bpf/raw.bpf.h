@@ -24,8 +24,8 @@ struct __sk_buff {
 	__u32 len;
 };
 
-extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
-			       struct bpf_dynptr *ptr) __ksym __weak;
+static int (*const bpf_dynptr_from_skb)(struct __sk_buff *skb, __u64 flags,
+				       struct bpf_dynptr *ptr) = (void *)KFUNC_bpf_dynptr_from_skb;
 #endif
 
 /* A device's name, for hooks behind the point where TCP forgets the device (tcp_v4_rcv()). */

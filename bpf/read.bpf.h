@@ -10,10 +10,11 @@
 #ifndef TCPLENS_READ_BPF_H
 #define TCPLENS_READ_BPF_H
 
+#include "ktypes.h"
 #include "maps.bpf.h"
 
 #ifdef DIRECT_READS
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+static void *(*const bpf_rdonly_cast)(const void *obj, __u32 btf_id) = (void *)KFUNC_bpf_rdonly_cast;
 
 #define READ_DIRECT cfg.direct
 
@@ -24,8 +25,14 @@ static __always_inline void *kcast(const void *p, __u32 btf_id)
 	return (void *)p;
 }
 
+#define KTYPE_CASE(name)                                                                       \
+	struct name * : KTYPE_##name,
+
+/* What stands for the type's number: a type that ktypes.h does not list does not compile. */
+#define KTYPE(type) _Generic((type *)0, KTYPES(KTYPE_CASE) struct no_such_type * : 0)
+
 /* p seen as a kernel `type *`. */
-#define AS(type, p) ((type *)kcast((p), bpf_core_type_id_kernel(type)))
+#define AS(type, p) ((type *)kcast((p), KTYPE(type)))
 #else
 #define READ_DIRECT 0
 #define AS(type, p) ((type *)(void *)(p))

@@ -6,30 +6,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/btf.h>
 
+#include "configure.h"
 #include "expr.h"
 #include "expr_elf.h"
+#include "kbtf.h"
+#include "loader.h"
 #include "skel.h"
 #include "store.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+#define TRY_FUNCTION "tcp_rcv_established"
 #define KFUNC_DIRECT "bpf_rdonly_cast"
 #define KFUNC_DYNPTR "bpf_dynptr_from_skb"
-
-/* What an attempt relies on that this kernel may lack. */
-struct way {
-	bool direct; /* config.direct */
-	bool dynptr; /* config.dynptr */
-	bool expr;   /* config.expr: its program is accepted */
-	bool atomics; /* config.atomics: by open_skel() */
-};
 
 /* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -41,43 +37,19 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return vfprintf(stderr, fmt, ap);
 }
 
-static const struct btf_type *find_func(const struct btf *btf, const char *name)
-{
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
-
-	return id > 0 ? btf__type_by_id(btf, id) : NULL;
-}
-
-/* Arguments of a kernel function, or -ENOENT. */
-static int func_nargs(const struct btf *btf, const char *name)
-{
-	const struct btf_type *t = find_func(btf, name);
-
-	t = t ? btf__type_by_id(btf, t->type) : NULL;
-	return t ? btf_vlen(t) : -ENOENT;
-}
-
-static bool have_tracepoint(const struct btf *btf, const char *name)
-{
-	char type[80];
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
-}
-
 /* Could the program be attached, as far as the kernel's type information tells? */
-static bool target_exists(const struct btf *btf, const struct hook_prog *p)
+static bool target_exists(const struct kbtf *btf, const struct hook_prog *p)
 {
 	int nargs;
 
-	if (p->needs_enum && btf__find_by_name_kind(btf, p->needs_enum, BTF_KIND_ENUM) <= 0)
+	if (p->needs_enum && !kbtf__id(btf, p->needs_enum, BTF_KIND_ENUM))
 		return false;
 	switch (p->kind) {
 	case ATTACH_TP:
-		return have_tracepoint(btf, p->target);
+		return kbtf__tracepoint(btf, p->target) != 0;
 	case ATTACH_FENTRY:
 	case ATTACH_FEXIT:
-		nargs = func_nargs(btf, p->target);
+		nargs = kbtf__func_nargs(btf, p->target);
 		return nargs >= 0 && (!p->nargs || nargs == p->nargs);
 	default:
 		/* A static function may be missing from BTF and still be in kallsyms: try it. */
@@ -89,14 +61,14 @@ static bool target_exists(const struct btf *btf, const struct hook_prog *p)
  * Is this backend offered at all?  The cheapest attempt that tells: an empty
  * program.  0, or a negative errno with the reason.
  */
-static int backend_try(const struct btf *btf, enum backend b, char *why, size_t len)
+static int backend_try(const struct kbtf *btf, enum backend b, char *why, size_t len)
 {
 	const struct bpf_insn nop[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id, fd;
+	int fd;
 
 	if (b == BACKEND_TRACEPOINT)
 		return 0;
@@ -106,12 +78,11 @@ static int backend_try(const struct btf *btf, enum backend b, char *why, size_t 
 		snprintf(why, len, "this kernel has no kprobes (CONFIG_KPROBES)");
 		return -EOPNOTSUPP;
 	}
-	id = btf__find_by_name_kind(btf, "tcp_rcv_established", BTF_KIND_FUNC);
-	if (id < 0) {
-		snprintf(why, len, "tcp_rcv_established is not in this kernel's BTF");
+	opts.attach_btf_id = kbtf__id(btf, TRY_FUNCTION, BTF_KIND_FUNC);
+	if (!opts.attach_btf_id) {
+		snprintf(why, len, TRY_FUNCTION " is not in this kernel's BTF");
 		return -ENOENT;
 	}
-	opts.attach_btf_id = id;
 	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "tcplens_try", "GPL", nop, 2, &opts);
 	if (fd < 0) {
 		fd = -errno;
@@ -154,7 +125,7 @@ static bool is_chosen(const struct attach_report *rep, const char *prog)
  * Marks what is to be loaded for the hooks of the run.  PROG_ATTACHED means
  * "chosen" until attach_all() has had its say.
  */
-static int choose(struct tcplens_bpf *skel, const struct btf *btf, const struct attach_opts *o,
+static int choose(struct tcplens_bpf *skel, const struct kbtf *btf, const struct attach_opts *o,
 		  enum backend b, struct attach_report *rep)
 {
 	rep->nprogs = 0;
@@ -228,112 +199,6 @@ static int attach_all(struct tcplens_bpf *skel, struct attach_report *rep, char 
 	return 0;
 }
 
-/* Records with their packets. */
-static void configure_raw(struct tcplens_bpf *skel, struct config *cfg, const struct attach_opts *o,
-			  struct way w)
-{
-	cfg->raw = !!(o->need & NEED_RAW);
-	cfg->snap = cfg->raw ? o->snap : 0;
-	cfg->dynptr = w.dynptr;
-	cfg->raw_max = (sizeof(struct ev_segment) + sizeof(struct ev_raw) + RAW_HDR_MAX +
-			cfg->snap + 8 + 7) & ~7U;
-	if (cfg->raw)
-		return;
-	bpf_map__set_max_entries(skel->maps.dev_names, 1);
-	bpf_map__set_max_entries(skel->maps.raw_parked, 1);
-}
-
-/* The length of a jiffy: what the coarse clock advances by (clock_getres(2)). */
-static __u32 tick_ns(void)
-{
-	struct timespec ts;
-
-	return clock_getres(CLOCK_MONOTONIC_COARSE, &ts) ? 4000000 : ts.tv_nsec;
-}
-
-/* What is remembered of connections for some views only. */
-static void configure_tracks(struct tcplens_bpf *skel, struct config *cfg, const struct attach_opts *o)
-{
-	cfg->emit_life = !!(o->need & NEED_LIFE);
-	cfg->emit_latency = !!(o->need & NEED_LATENCY);
-	cfg->tick_ns = tick_ns();
-	bpf_program__set_autoload(skel->progs.life_open, cfg->emit_life);
-	bpf_map__set_max_entries(skel->maps.tracks, o->need & NEED_TRACKS ? o->conns_max + 1 : 1);
-	if (cfg->emit_latency)
-		return;
-	bpf_map__set_max_entries(skel->maps.marks, 1);
-	bpf_map__set_max_entries(skel->maps.lat0, 1);
-	bpf_map__set_max_entries(skel->maps.lat1, 1);
-}
-
-/* Arguments that a tracepoint hands to its programs; 0: there is no such tracepoint. */
-static int tracepoint_nargs(const struct btf *btf, const char *name)
-{
-	const struct btf_type *t;
-	char type[80];
-	int id;
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
-	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
-	t = t ? btf__type_by_id(btf, t->type) : NULL; /* a pointer … */
-	t = t ? btf__type_by_id(btf, t->type) : NULL; /* … to a function, whose first argument is the probe's */
-	return t && btf_vlen(t) ? (int)btf_vlen(t) - 1 : 0;
-}
-
-/* Attempts to connect, and what goes wrong. */
-static void configure_why(struct tcplens_bpf *skel, const struct btf *btf, struct config *cfg,
-			  const struct attach_opts *o, enum backend b)
-{
-	cfg->emit_attempts = !!(o->need & NEED_CONNECT);
-	cfg->emit_trouble = !!(o->need & NEED_LOSS);
-	cfg->accept_by_exit = b == BACKEND_TRACEPOINT;
-	cfg->drop_reason = tracepoint_nargs(btf, "kfree_skb") > 2;
-	cfg->drop_sk = tracepoint_nargs(btf, "kfree_skb") > 3;
-	cfg->reset_reason = tracepoint_nargs(btf, "tcp_send_reset") > 2;
-	cfg->retrans_err = tracepoint_nargs(btf, "tcp_retransmit_skb") > 2;
-	bpf_program__set_autoload(skel->progs.attempt_seed, cfg->emit_attempts);
-	bpf_map__set_max_entries(skel->maps.attempts, cfg->emit_attempts ? o->conns_max : 1);
-	if (!cfg->emit_trouble) {
-		bpf_map__set_max_entries(skel->maps.rtx, 1);
-		bpf_map__set_max_entries(skel->maps.stalls, 1);
-	}
-	if (!cfg->emit_attempts) {
-		bpf_map__set_max_entries(skel->maps.lsocks, 1);
-		bpf_map__set_max_entries(skel->maps.refused, 1);
-	}
-}
-
-static void configure(struct tcplens_bpf *skel, const struct btf *btf, const struct attach_opts *o,
-		      enum backend b, struct way w)
-{
-	struct config *cfg = (struct config *)&skel->rodata->cfg;
-
-	cfg->filter = *o->filter;
-	cfg->direct = w.direct;
-	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
-	cfg->expr = w.expr;
-	cfg->out_all = (b == BACKEND_TRACEPOINT || (o->need & NEED_DEVICE)) &&
-		       (o->need & NEED_SEGMENTS);
-	cfg->accept_by_cred = b == BACKEND_TRACEPOINT;
-	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
-	cfg->emit_states = !!(o->need & NEED_STATES);
-	cfg->outlier_ns = o->outlier_ns;
-	configure_raw(skel, cfg, o, w);
-	configure_tracks(skel, cfg, o);
-	configure_why(skel, btf, cfg, o, b);
-	bpf_program__set_autoload(skel->progs.seed_files, true);
-	bpf_program__set_autoload(skel->progs.seed_socks, true);
-	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
-	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
-	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
-	store__configure(skel, o->conns_max, w.atomics);
-	if (!cfg->accept_by_cred)
-		bpf_map__set_max_entries(skel->maps.creds, 1);
-	if (!(o->need & NEED_CHILDREN))
-		bpf_map__set_max_entries(skel->maps.tree, 1);
-}
-
 /* What the programs look up from their first run on. */
 static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 {
@@ -353,13 +218,26 @@ static int fill_maps(struct tcplens_bpf *skel, const struct attach_opts *o)
 	return store__fill(skel);
 }
 
+/* All of an attempt to attach, whichever backend it comes to. */
+struct attach {
+	const struct attach_opts *o;
+	struct attach_report *rep;
+	struct kbtf *btf;
+	int types_fd; /* what libbpf reads of it, at types_path */
+	char types_path[32];
+	struct tcplens_bpf *opened; /* not loaded yet; NULL: used up */
+	bool atomics;		    /* struct way */
+};
+
 /*
  * What tcplens_bpf__open() does, with the user's expression in the object file,
- * and without what this kernel's instruction set lacks.
+ * and without what this kernel's instruction set lacks.  NULL with errno.
  */
-static struct tcplens_bpf *open_skel(struct way *w, const struct expr_code *code)
+static struct tcplens_bpf *open_skel(struct attach *a)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = a->types_path);
 	struct tcplens_bpf *skel = calloc(1, sizeof(*skel));
+	const struct expr_code *code = a->o->expr;
 	void *with_expr = NULL;
 	const void *elf;
 	int err, changed = 0;
@@ -378,9 +256,9 @@ static struct tcplens_bpf *open_skel(struct way *w, const struct expr_code *code
 	err = changed < 0 ? changed : 0;
 	if (err)
 		goto fail;
-	w->atomics = !changed;
+	a->atomics = !changed;
 	skel->skeleton->data = (void *)elf;
-	err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	err = bpf_object__open_skeleton(skel->skeleton, &opts);
 	/* The object file is read, and not needed any more. */
 	if (changed)
 		free((void *)elf);
@@ -396,23 +274,24 @@ fail:
 }
 
 /* One attempt with one backend.  On failure nothing stays behind. */
-static int open_with(const struct attach_opts *o, const struct btf *btf, enum backend b,
-		     struct way w, struct tcplens_bpf **out, struct attach_report *rep)
+static int open_with(struct attach *a, enum backend b, struct way w, struct tcplens_bpf **out)
 {
-	char *why = rep->why_not[b];
-	size_t len = sizeof(rep->why_not[b]);
-	struct tcplens_bpf *skel = open_skel(&w, w.expr ? o->expr : NULL);
+	char *why = a->rep->why_not[b];
+	size_t len = sizeof(a->rep->why_not[b]);
+	struct tcplens_bpf *skel = a->opened ? a->opened : open_skel(a);
 	int err;
 
+	a->opened = NULL;
 	if (!skel) {
 		err = -errno;
 		snprintf(why, len, "the programs can't be opened (%s)", strerror(-err));
 		return err;
 	}
-	configure(skel, btf, o, b, w);
-	err = choose(skel, btf, o, b, rep);
+	w.atomics = a->atomics;
+	configure(skel, a->btf, a->o, b, w);
+	err = choose(skel, a->btf, a->o, b, a->rep);
 	if (err) {
-		const struct prog_report *r = &rep->progs[rep->nprogs - 1];
+		const struct prog_report *r = &a->rep->progs[a->rep->nprogs - 1];
 
 		snprintf(why, len, "this kernel has no %s %s", attach_kind_name(r->prog->kind),
 			 r->prog->target);
@@ -423,19 +302,19 @@ static int open_with(const struct attach_opts *o, const struct btf *btf, enum ba
 		snprintf(why, len, "the kernel refuses the programs (%s)", strerror(-err));
 		goto out;
 	}
-	err = fill_maps(skel, o);
+	err = fill_maps(skel, a->o);
 	if (err) {
 		snprintf(why, len, "the maps can't be filled (%s)", strerror(-err));
 		goto out;
 	}
-	err = attach_all(skel, rep, why, len);
+	err = attach_all(skel, a->rep, why, len);
 	if (err)
 		goto out;
 	why[0] = '\0';
-	rep->chosen = b;
-	rep->direct = w.direct;
-	rep->dynptr = w.dynptr;
-	rep->expr = w.expr;
+	a->rep->chosen = b;
+	a->rep->direct = w.direct;
+	a->rep->dynptr = w.dynptr;
+	a->rep->expr = w.expr;
 	*out = skel;
 	return 0;
 out:
@@ -443,64 +322,99 @@ out:
 	return err;
 }
 
-static int open_backend(const struct attach_opts *o, const struct btf *btf, enum backend b,
-			struct tcplens_bpf **skel, struct attach_report *rep)
+static int open_backend(struct attach *a, enum backend b, struct tcplens_bpf **skel)
 {
-	int err = backend_try(btf, b, rep->why_not[b], sizeof(rep->why_not[b]));
-	struct way w;
+	int err = backend_try(a->btf, b, a->rep->why_not[b], sizeof(a->rep->why_not[b]));
+	struct way w = {};
 
 	if (err)
 		return err;
-	w.direct = find_func(btf, KFUNC_DIRECT) != NULL;
+	w.direct = kbtf__id(a->btf, KFUNC_DIRECT, BTF_KIND_FUNC);
 	/* 6.4 has it, tracing programs may call it from 6.12 on: try. */
-	w.dynptr = w.direct && (o->need & NEED_RAW) && o->snap && find_func(btf, KFUNC_DYNPTR);
-	w.expr = o->expr != NULL;
-	err = open_with(o, btf, b, w, skel, rep);
+	w.dynptr = w.direct && (a->o->need & NEED_RAW) && a->o->snap &&
+		   kbtf__id(a->btf, KFUNC_DYNPTR, BTF_KIND_FUNC);
+	w.expr = a->o->expr != NULL;
+	err = open_with(a, b, w, skel);
 	if (err && w.dynptr) {
 		w.dynptr = false;
-		err = open_with(o, btf, b, w, skel, rep);
+		err = open_with(a, b, w, skel);
 	}
 	if (err && w.direct) {
 		w.direct = false;
-		err = open_with(o, btf, b, w, skel, rep);
+		err = open_with(a, b, w, skel);
 	}
 	return err;
+}
+
+/* Opens the programs, and finds what they refer to in the kernel's type information. */
+static int learn_types(struct attach *a)
+{
+	int err = kbtf__open(KERNEL_BTF, &a->btf);
+
+	if (!err)
+		err = loader__begin(a->btf);
+	if (!err)
+		err = a->types_fd = loader__types_file(a->types_path);
+	if (err < 0)
+		return err;
+	a->opened = open_skel(a);
+	if (!a->opened)
+		return -errno;
+	err = kbtf__want(a->btf, TRY_FUNCTION);
+	for (size_t i = 0; !err && i < hooks_n; i++)
+		for (int b = 0; !err && b < BACKEND_MAX; b++)
+			for (const struct hook_prog *p = hooks[i].progs[b];
+			     !err && p < hooks[i].progs[b] + HOOK_PROGS_MAX && p->prog; p++)
+				err = p->needs_enum ? kbtf__want(a->btf, p->needs_enum) : 0;
+	if (!err)
+		err = loader__want(a->btf, a->opened->obj);
+	if (!err)
+		err = kbtf__scan(a->btf);
+	return err ? err : loader__types_write(a->btf, a->types_fd);
+}
+
+static int open_any(struct attach *a, struct tcplens_bpf **skel, char *err, size_t errlen)
+{
+	enum backend first = a->o->backend, last = a->o->backend;
+	int ret = -ENOENT;
+
+	if (a->o->backend == BACKEND_AUTO) {
+		first = BACKEND_FENTRY;
+		last = BACKEND_TRACEPOINT;
+	}
+	for (enum backend b = first; b <= last; b++) {
+		ret = open_backend(a, b, skel);
+		if (!ret)
+			return 0;
+	}
+	snprintf(err, errlen, "%s%s%s: %s",
+		 a->o->backend == BACKEND_AUTO ? "no backend works, not even " : "backend ",
+		 backend_name(last), a->o->backend == BACKEND_AUTO ? "" : " does not work here",
+		 a->rep->why_not[last]);
+	return ret;
 }
 
 int attach__open(const struct attach_opts *o, struct tcplens_bpf **skel, struct attach_report *rep,
 		 char *err, size_t errlen)
 {
-	enum backend first = o->backend, last = o->backend;
-	struct btf *btf;
-	int ret = -ENOENT;
+	struct attach a = { .o = o, .rep = rep, .types_fd = -1 };
+	int ret;
 
 	memset(rep, 0, sizeof(*rep));
 	rep->need = o->need;
 	rep->chosen = BACKEND_MAX;
 	libbpf_set_print(print_libbpf);
-	btf = btf__load_vmlinux_btf();
-	if (!btf) {
-		ret = -errno;
+	ret = learn_types(&a);
+	if (ret)
 		snprintf(err, errlen, "this kernel's type information (BTF) can't be read: %s",
 			 strerror(-ret));
-		return ret;
-	}
-	if (o->backend == BACKEND_AUTO) {
-		first = BACKEND_FENTRY;
-		last = BACKEND_TRACEPOINT;
-	}
-	for (enum backend b = first; b <= last; b++) {
-		ret = open_backend(o, btf, b, skel, rep);
-		if (!ret)
-			break;
-	}
-	btf__free(btf);
-	if (ret)
-		snprintf(err, errlen, "%s%s%s: %s",
-			 o->backend == BACKEND_AUTO ? "no backend works, not even " : "backend ",
-			 backend_name(last),
-			 o->backend == BACKEND_AUTO ? "" : " does not work here",
-			 rep->why_not[last]);
+	else
+		ret = open_any(&a, skel, err, errlen);
+	if (a.opened)
+		tcplens_bpf__destroy(a.opened);
+	if (a.types_fd >= 0)
+		close(a.types_fd);
+	kbtf__free(a.btf);
 	return ret;
 }
 
