@@ -69,7 +69,7 @@ static int write_event(struct consumer *c, const struct ev_hdr *ev)
 {
 	int err = result(c, writer__event(c->writer, ev), true);
 
-	if (!err && !c->print && ev->type != EV_LOST)
+	if (!err && !c->print && writer__counts(c->writer, ev))
 		count(c);
 	return err;
 }

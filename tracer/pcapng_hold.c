@@ -29,6 +29,14 @@ static void add_note(struct held *p, const char *text)
 	outbuf_mem(&p->notes, text, strlen(text) + 1);
 }
 
+/* Are both of the same connection? What belongs to none is told apart by its ends. */
+static bool same_conn(__u64 conn, __u32 netns, const struct ev_ends *e, const struct ev_segment *s)
+{
+	if (conn && s->who.conn)
+		return conn == s->who.conn;
+	return netns == s->who.netns && !memcmp(e, &s->ends, sizeof(*e));
+}
+
 /* Comments that waited for this packet. */
 static void take_notes(struct hold *h, struct held *p)
 {
@@ -38,7 +46,8 @@ static void take_notes(struct hold *h, struct held *p)
 	for (unsigned int i = 0; i < h->nnotes; i++) {
 		struct note *n = &h->notes[i];
 
-		if (n->conn == s->who.conn && (n->dir < 0 || n->dir == s->dir))
+		if (n->dir == s->dir && (s->flags & n->flags) == n->flags &&
+		    same_conn(n->conn, n->netns, &n->ends, s))
 			add_note(p, n->text);
 		else
 			h->notes[kept++] = *n;
@@ -94,8 +103,8 @@ static struct held *last_of(struct hold *h, __u64 conn, int dir)
 	return NULL;
 }
 
-/* The oldest of too many comments goes: its connection has no packet any more. */
-static void note_later(struct hold *h, __u64 conn, int dir, const char *text)
+/* For a packet that is still to come.  The oldest of too many goes: its connection has no packet any more. */
+static void note_later(struct hold *h, const struct ev_hdr *ev, int dir, __u16 flags, const char *text)
 {
 	struct note *n;
 
@@ -104,8 +113,11 @@ static void note_later(struct hold *h, __u64 conn, int dir, const char *text)
 		h->nnotes--;
 	}
 	n = &h->notes[h->nnotes++];
-	n->conn = conn;
+	n->conn = ev_who_of(ev)->conn;
+	n->netns = ev_who_of(ev)->netns;
+	n->ends = *ev_ends_of(ev);
 	n->dir = dir;
+	n->flags = flags;
 	snprintf(n->text, sizeof(n->text), "%s", text);
 }
 
@@ -147,15 +159,97 @@ static void hold_state(struct hold *h, const struct ev_state *s)
 	if (p && made_by(p, s))
 		add_note(p, text);
 	else if (before_sending(s) || s->new == ST_CLOSE)
-		note_later(h, s->who.conn, DIR_OUT, text);
+		note_later(h, &s->hdr, DIR_OUT, 0, text);
 	else
-		note_later(h, s->who.conn, DIR_IN, text);
+		note_later(h, &s->hdr, DIR_IN, 0, text);
+}
+
+/* The packet that the record is about: the last one that may be it, and was recorded before. */
+static struct held *packet_of(struct hold *h, const struct ev_trouble *t, int dir, __u16 flags)
+{
+	for (unsigned int i = h->n; i-- > 0;) {
+		struct held *p = nth(h, i);
+
+		if (p->ev->dir == dir && (p->ev->flags & flags) == flags &&
+		    (!(t->has & TROUBLE_HAS_SEQ) || p->ev->seq == t->seq) && same_conn(t->who.conn, t->who.netns, &t->ends, p->ev))
+			return p;
+	}
+	return NULL;
+}
+
+static void note_on(struct held *p, const char *key, const char *value)
+{
+	char text[96];
+
+	if (!p || !value || !*value)
+		return;
+	snprintf(text, sizeof(text), "%s=%s", key, value);
+	add_note(p, text);
+}
+
+static bool has_note(const struct held *p, const char *begin)
+{
+	for (size_t i = 0; i < p->notes.len; i += strlen(p->notes.p + i) + 1)
+		if (!strncmp(p->notes.p + i, begin, strlen(begin)))
+			return true;
+	return false;
+}
+
+/* tcp_v4_send_reset() tells before it sends, tcp_send_active_reset() afterwards. */
+static void hold_reset(struct hold *h, const struct ev_trouble *t)
+{
+	struct held *p = packet_of(h, t, t->dir, TF_RST);
+	char text[96];
+
+	if (!*t->reason_name)
+		return;
+	snprintf(text, sizeof(text), "reset=%s", t->reason_name);
+	if (p && !has_note(p, "reset="))
+		add_note(p, text);
+	else if (t->dir == DIR_OUT)
+		note_later(h, &t->hdr, DIR_OUT, TF_RST, text);
+}
+
+/* A window that closes, or opens: the peer's by a packet received, ours by one sent. */
+static void hold_stall(struct hold *h, const struct ev_trouble *t)
+{
+	bool ended = t->has & TROUBLE_STALL_ENDED;
+	struct held *p = packet_of(h, t, t->dir == DIR_OUT ? DIR_IN : DIR_OUT, 0);
+	char text[32];
+
+	if (!p || ended != !!p->ev->win)
+		return;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)t->span_ns / 1000);
+	if (ended)
+		note_on(p, "stall_us", text);
+	else
+		note_on(p, "stall", t->dir == DIR_OUT ? "peer-window" : "own-window");
 }
 
 void hold_event(struct hold *h, const struct ev_hdr *ev)
 {
-	if (ev->type == EV_STATE && ev_state_of(ev)->who.conn)
-		hold_state(h, ev_state_of(ev));
+	const struct ev_trouble *t = ev_trouble_of(ev);
+
+	switch (ev->type) {
+	case EV_STATE:
+		if (ev_state_of(ev)->who.conn)
+			hold_state(h, ev_state_of(ev));
+		break;
+	case EV_RETRANSMIT:
+		/* __tcp_retransmit_skb() tells once it is sent. */
+		if (!t->err)
+			note_on(packet_of(h, t, DIR_OUT, t->flags), "retransmit", kind_name(t->kind));
+		break;
+	case EV_DROP:
+		note_on(packet_of(h, t, t->dir, t->flags), "drop", *t->reason_name ? t->reason_name : "unknown");
+		break;
+	case EV_RESET:
+		hold_reset(h, t);
+		break;
+	case EV_STALL:
+		hold_stall(h, t);
+		break;
+	}
 }
 
 void hold__free(struct hold *h)

@@ -20,8 +20,11 @@ struct held {
 
 /* A comment for a packet that is still to come. */
 struct note {
-	__u64 conn;
-	int dir; /* of the packet; -1: either */
+	__u64 conn; /* 0: told by its ends */
+	__u32 netns;
+	struct ev_ends ends;
+	__u16 flags; /* TF_* that the packet has */
+	__u8 dir;    /* of the packet */
 	char text[96];
 };
 

@@ -166,10 +166,10 @@ static int open_file(struct session *s, char *err, size_t len)
 	return ret ? errmsg(err, len, ret, "%s: %s", errmsg_quote(path, strlen(path)), s->file.err) : 0;
 }
 
-/* What is looked for in the recording. */
+/* What the recording has to have. */
 static __u32 wanted(const struct session_opts *o)
 {
-	return o->plan->events | o->plan->writes | (o->expr ? EVENTS_PACKETS : 0);
+	return o->plan->events | (o->plan->writes & EVENTS_PACKETS) | (o->expr ? EVENTS_PACKETS : 0);
 }
 
 /* What the view is made of has to have been recorded: nothing would look like a quiet network. */

@@ -111,23 +111,31 @@ static int write_all(int fd, const char *p, size_t len, size_t *n)
 	return 0;
 }
 
-/* The end of the last record of the buffer that leaves room for the end mark in n bytes. */
-static size_t room_for_end(const struct writer *w, size_t n)
+/* In the file: where records end that leave room for the end mark in the buffer's first n bytes; -1: none is there. */
+static off_t room_for_end(const struct writer *w, size_t n)
 {
-	return w->ops->whole(w->out.p, n - w->ops->end_size);
+	size_t end = w->ops->end_size(w);
+
+	return n > end ? (off_t)(w->written + w->ops->whole(w->out.p, n - end)) : -1;
 }
 
 /*
  * Some of the buffer was written before the disk was full.  The file ends
  * behind its last whole record, and early enough for the end mark to take the
- * place of what comes after it.
+ * place of what comes after it.  Where that would leave nothing, it has none.
  */
 static void cut(struct writer *w, size_t n)
 {
-	off_t end = n > w->ops->end_size ? w->written + room_for_end(w, n) : w->tail;
+	off_t whole = w->written + w->ops->whole(w->out.p, n), end = room_for_end(w, n);
+	bool mark;
 
+	if (end < 0)
+		end = w->tail;
+	mark = end;
+	if (!mark)
+		end = whole;
 	outbuf_reset(&w->out);
-	if (end && w->ops->end && !w->ops->end(w, 0)) {
+	if (mark && w->ops->end && !w->ops->end(w, 0)) {
 		ssize_t ret = pwrite(w->fd, w->out.p, w->out.len, end);
 
 		if (ret == (ssize_t)w->out.len)
@@ -140,6 +148,7 @@ static void cut(struct writer *w, size_t n)
 
 static int push(struct writer *w)
 {
+	off_t tail;
 	size_t n;
 	int err;
 
@@ -153,8 +162,9 @@ static int push(struct writer *w)
 		return err;
 	}
 	/* Should nothing of the next buffer fit, the end mark takes the last records' place. */
-	if (n > w->ops->end_size)
-		w->tail = w->written + room_for_end(w, n);
+	tail = room_for_end(w, n);
+	if (tail >= 0)
+		w->tail = tail;
 	w->written += n;
 	outbuf_reset(&w->out);
 	return 0;
@@ -257,6 +267,11 @@ int writer__open(struct writer **out, const struct opts_file *o, const struct wr
 	return ret ? fail(w, ret, err, errlen) : 0;
 }
 
+bool writer__counts(const struct writer *w, const struct ev_hdr *ev)
+{
+	return ev->type != EV_LOST && (!w->ops->counts || (w->ops->counts & 1U << ev->type));
+}
+
 int writer__event(struct writer *w, const struct ev_hdr *ev)
 {
 	int err = 0;
@@ -269,7 +284,7 @@ int writer__event(struct writer *w, const struct ev_hdr *ev)
 		return err;
 	if (ev->type == EV_LOST)
 		w->lost[ev->hook] += ((const struct ev_lost *)ev)->count;
-	else
+	else if (writer__counts(w, ev))
 		w->records++;
 	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
 }

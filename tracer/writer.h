@@ -38,6 +38,7 @@ struct writer_ops {
 	const char *suffix; /* of the files' names: ".pcapng"; NULL: what has no other's */
 	unsigned int need;  /* NEED_* that this format adds to the view's */
 	__u32 events;	    /* FIELD_IN() of the records that it wants besides the view's */
+	__u32 counts;	    /* FIELD_IN() of those that are counted; 0: all */
 	/* Once, before the first file; may be NULL. 0 or a negative errno. */
 	int (*open)(struct writer *w);
 	/* The next three append to w->out: 0, or a negative errno. */
@@ -58,7 +59,7 @@ struct writer_ops {
 	int (*end)(struct writer *w, __u64 mono_ns);
 	/* How much of these n bytes, appended since a flush, is whole: where a full disk's file is cut. */
 	size_t (*whole)(const void *p, size_t n);
-	size_t end_size; /* the most that end() appends */
+	size_t (*end_size)(const struct writer *w); /* the most that end() would append now */
 	void (*free)(struct writer *w); /* w->priv; may be NULL */
 };
 
@@ -72,7 +73,7 @@ struct writer {
 	struct writer_info info;
 	__s64 mono_to_real; /* now */
 	__u32 snap;	    /* payload bytes per packet that may be kept */
-	__u64 records;	    /* in all files, without EV_LOST */
+	__u64 records;	    /* in all files, those that are counted */
 	__u64 lost[HOOK_MAX]; /* as told by EV_LOST, in all files */
 
 	/* The rest is writer.c's. */
@@ -105,6 +106,9 @@ int writer__open(struct writer **w, const struct opts_file *o, const struct writ
 
 /* 0; -ECANCELED: -W says that it is enough; or the negative errno of a write. */
 int writer__event(struct writer *w, const struct ev_hdr *ev);
+
+/* Is it one of those that -c and the last line count? */
+bool writer__counts(const struct writer *w, const struct ev_hdr *ev);
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC from now on. */
 int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real);

@@ -316,17 +316,28 @@ static int png_end(struct writer *w, __u64 mono_ns)
 	return outbuf_error(&w->out);
 }
 
+static size_t png_end_size(const struct writer *w)
+{
+	const struct pcapng *g = w->priv;
+
+	return (g->ifs.n < IFS_COUNTED ? g->ifs.n : IFS_COUNTED) * ISB_SIZE;
+}
+
+#define TROUBLE \
+	(FIELD_IN(EV_RETRANSMIT) | FIELD_IN(EV_DROP) | FIELD_IN(EV_RESET) | FIELD_IN(EV_STALL))
+
 const struct writer_ops writer_pcapng_ops = {
 	.name = "pcapng",
 	.suffix = ".pcapng",
-	.need = NEED_PACKETS | NEED_SEGMENTS | NEED_STATES,
-	.events = FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_STATE) | FIELD_IN(EV_LOST) | EVENTS_PACKETS,
+	.need = NEED_PACKETS | NEED_SEGMENTS | NEED_STATES | NEED_LOSS,
+	.events = FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_STATE) | TROUBLE | FIELD_IN(EV_LOST) | EVENTS_PACKETS,
+	.counts = FIELD_IN(EV_SEGMENT),
 	.open = png_open,
 	.begin = png_begin,
 	.event = png_event,
 	.flush = png_flush,
 	.end = png_end,
 	.whole = pcapng_whole,
-	.end_size = IFS_COUNTED * ISB_SIZE,
+	.end_size = png_end_size,
 	.free = png_free,
 };

@@ -157,6 +157,12 @@ static int tcpl_end(struct writer *w, __u64 mono_ns)
 	return append(w, &e, sizeof(e));
 }
 
+static size_t tcpl_end_size(const struct writer *w)
+{
+	(void)w;
+	return sizeof(struct rec_end);
+}
+
 /* What was just appended is right: only its lengths are looked at. */
 static size_t tcpl_whole(const void *p, size_t n)
 {
@@ -187,6 +193,6 @@ const struct writer_ops writer_tcpl_ops = {
 	.tick = tcpl_tick,
 	.end = tcpl_end,
 	.whole = tcpl_whole,
-	.end_size = sizeof(struct rec_end),
+	.end_size = tcpl_end_size,
 	.free = tcpl_free,
 };

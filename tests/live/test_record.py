@@ -13,6 +13,7 @@ import time
 
 from lib import BACKEND, TCPLENS, Case, main, quiesce
 from lib.lens import parse_json_lines, parse_summary
+from lib.pcapng import File
 
 VIEWS = ("trace", "states", "life", "latency")
 # What two tracers of the same traffic measure each for itself; with more hooks it is known better how.
@@ -285,14 +286,22 @@ class Damage(Recorded):
         if r.returncode:
             self.skipTest(f"no small disk: {r.stderr.decode()}")
         self.addCleanup(subprocess.run, ["umount", disk], check=False)
-        ns = self.place()
-        tl = self.lens("record", "-w", os.path.join(disk, "x.tcpl"), "--netns", ns.path, json=False)
+        ns, path = self.place(), os.path.join(disk, "x.tcpl")
+        self.fill(ns, path)
+        p = self.read("trace", path, json=True)
+        self.assertGreater(len(p.records), 30)
+        self.assertIn("disk was full", p.err.decode())
+        os.unlink(path)
+        path = os.path.join(disk, "x.pcapng")
+        self.fill(ns, path)
+        with open(path, "rb") as f:
+            self.assertGreater(len(File(f.read()).packets), 30)
+
+    def fill(self, ns, path):
+        tl = self.lens("record", "-w", path, "--netns", ns.path, json=False)
         self.call(ns, 50)
         self.assertEqual(tl.wait(), 1, tl.said())
         self.assertIn(b"No space left", tl.err)
-        p = self.read("trace", os.path.join(disk, "x.tcpl"), json=True)
-        self.assertGreater(len(p.records), 30)
-        self.assertIn("disk was full", p.err.decode())
 
     def test_size_limit(self):
         """ulimit -f: an error of write(), not a signal."""

@@ -6,9 +6,11 @@ import collections
 import glob
 import os
 import shutil
+import signal
+import socket
 import subprocess
 
-from lib import TCPLENS, Case, main, need_prog, quiesce
+from lib import TCPLENS, Case, main, need_prog, quiesce, wait_until
 from lib.dump import _frame
 from lib.pcapng import File
 from lib.wire import wire_key
@@ -118,6 +120,43 @@ class Packets(Files):
         self.assertTrue(lens)
         self.assertLessEqual(max(lens), 10)
         self.assertEqual(max(lens), 10)
+
+
+class Comments(Files):
+    def test_sent_again(self):
+        """Exactly the segments that were sent again say so, and why."""
+        net = self.net = self.veth(relay=True)
+        self.dir = self.tmp()
+        self.path = os.path.join(self.dir, "out.pcapng")
+        link = self.relay(net)
+        tl = self.lens("record", "--netns", net.a.path, "-w", self.path, json=False)
+        before = net.a.counters()["Tcp.RetransSegs"]
+        with net.b:
+            server = socket.create_server((net.b.addr4, 0))
+        with net.a, socket.create_connection(server.getsockname()) as c:
+            peer = server.accept()[0]
+            self.hold_back(link)
+            c.sendall(b"x" * 100)
+            wait_until("a segment to be sent again",
+                       lambda: net.a.counters()["Tcp.RetransSegs"] > before)
+            link.signal(signal.SIGCONT)
+            self.assertEqual(peer.recv(100, socket.MSG_WAITALL), b"x" * 100)
+        peer.close()
+        server.close()
+        quiesce(*net.sides)
+        tl.stop()
+        seen, again = set(), 0
+        for seg, p in self.segs(self.read().packets):
+            key = (p.dir, seg.seq, seg.len, tuple(seg.flags))
+            said = [c for c in p.comments if c.startswith("retransmit=")]
+            twice = key in seen and p.dir == "out" and bool(seg.len or "FIN" in seg.flags or "SYN" in seg.flags)
+            self.assertEqual(len(said), int(twice), (key, p.comments))
+            if said:
+                self.assertIn(said[0], ("retransmit=tlp", "retransmit=rto", "retransmit=fast",
+                                        "retransmit=syn", "retransmit=other"))
+                again += 1
+            seen.add(key)
+        self.assertEqual(again, net.a.counters()["Tcp.RetransSegs"] - before)
 
 
 class Tshark(Files):
