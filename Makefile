@@ -243,6 +243,17 @@ $(B)/bench/%: tests/bench/%.c $(B)/.flags-live Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIVE_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) $(LIBS)
 
+# The program's own reading and printing, without a kernel.
+$(B)/bench/pure.a: $(PURE:tracer/%.c=$(B)/obj/%.o)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(CROSS_COMPILE)ar rcs $@ $^
+
+$(B)/bench/cost: tests/bench/cost.c $(B)/bench/pure.a $(B)/.flags-build Makefile
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(OWN_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS)
+
 bench: $(B)/tcplens bench-programs
 	scripts/bench
 

@@ -665,30 +665,32 @@ GET(max_us)
 #define L false /* aligned to the left */
 #define R true
 #define ROW(name, header, width, right, kind, events, help) \
-	{ #name, header, width, right, kind, help, events, get_##name }
+	{ #name, header, width, right, kind, help, events, false, get_##name }
+#define CONN_ROW(name, header, width, right, kind, events, help) \
+	{ #name, header, width, right, kind, help, events, true, get_##name }
 
 /* In the order of JSON keys. */
 const struct field fields[] = {
-	ROW(event, "EVENT", 10, L, FK_NAME, ALL,
+	CONN_ROW(event, "EVENT", 10, L, FK_NAME, ALL,
 	    "what the record is: segment state connect accept life latency retransmit drop reset stall sum lost"),
 	ROW(time, "TIME", 15, L, FK_TIME, ALL, "when it happened; in JSON RFC 3339, UTC, nanoseconds"),
 	ROW(mono_ns, "MONO_NS", 16, R, FK_UINT, ALL, "the same as CLOCK_MONOTONIC, nanoseconds"),
-	ROW(pid, "PID", 7, R, FK_UINT, BOTH, "process (thread group) that owns the socket"),
-	ROW(tid, "TID", 7, R, FK_UINT, BOTH, "thread that used the socket last"),
-	ROW(comm, "COMM", 12, L, FK_BYTES, BOTH, "name of the process; escaped in text"),
-	ROW(uid, "UID", 5, R, FK_UINT, BOTH, "effective user id of the process"),
-	ROW(owner, "OWNER", 8, L, FK_NAME, BOTH,
+	CONN_ROW(pid, "PID", 7, R, FK_UINT, BOTH, "process (thread group) that owns the socket"),
+	CONN_ROW(tid, "TID", 7, R, FK_UINT, BOTH, "thread that used the socket last"),
+	CONN_ROW(comm, "COMM", 12, L, FK_BYTES, BOTH, "name of the process; escaped in text"),
+	CONN_ROW(uid, "UID", 5, R, FK_UINT, BOTH, "effective user id of the process"),
+	CONN_ROW(owner, "OWNER", 8, L, FK_NAME, BOTH,
 	    "how the process is known: connect accept listener io seed kernel unknown"),
-	ROW(conn, "CONN", 10, R, FK_ID, BOTH, "connection id, the same for all its life"),
-	ROW(netns, "NETNS", 10, R, FK_UINT, BOTH, "network namespace, by inode number"),
-	ROW(cgroup_id, "CGROUP", 8, R, FK_BIGID, BOTH, "cgroup (v2) of the process, by id"),
-	ROW(ip, "IP", 2, R, FK_UINT, BOTH, "4 or 6; a v4-mapped connection is 4"),
-	ROW(laddr, "LADDR", 15, L, FK_ADDR, BOTH, "local address"),
-	ROW(lport, "LPORT", 5, R, FK_PORT, BOTH, "local port"),
-	ROW(raddr, "RADDR", 15, L, FK_ADDR, BOTH, "remote address"),
-	ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
-	ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
-	ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
+	CONN_ROW(conn, "CONN", 10, R, FK_ID, BOTH, "connection id, the same for all its life"),
+	CONN_ROW(netns, "NETNS", 10, R, FK_UINT, BOTH, "network namespace, by inode number"),
+	CONN_ROW(cgroup_id, "CGROUP", 8, R, FK_BIGID, BOTH, "cgroup (v2) of the process, by id"),
+	CONN_ROW(ip, "IP", 2, R, FK_UINT, BOTH, "4 or 6; a v4-mapped connection is 4"),
+	CONN_ROW(laddr, "LADDR", 15, L, FK_ADDR, BOTH, "local address"),
+	CONN_ROW(lport, "LPORT", 5, R, FK_PORT, BOTH, "local port"),
+	CONN_ROW(raddr, "RADDR", 15, L, FK_ADDR, BOTH, "remote address"),
+	CONN_ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
+	CONN_ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
+	CONN_ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
 	ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE | ATT | BAD | SUM,
 	    "out: sent, in: received; of a connection: who connected, out: this side; of a stall: whose window, out: the peer's"),
 	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG | RTX | DROP, "FIN SYN RST PSH ACK URG ECE CWR AE"),

@@ -28,6 +28,14 @@ struct fsecond {
 	size_t len; /* 0: nothing remembered */
 };
 
+/* Flags that were turned into text already, of the first five (FIN … ACK), by their bits. */
+struct flagtext {
+	__u8 len; /* 0: not yet */
+	char text[35];
+};
+
+#define FLAGTEXT_MAX 32
+
 /* What a field's value and text depend on besides the event. */
 struct fctx {
 	__s64 mono_to_real; /* add to CLOCK_MONOTONIC ns, get CLOCK_REALTIME ns */
@@ -37,6 +45,7 @@ struct fctx {
 	bool absolute;		   /* sequence numbers as on the wire */
 	struct resolver *resolver; /* names for addresses and ports in text; NULL: numeric */
 	struct fsecond local, utc; /* caches; zeroed is empty */
+	struct flagtext flags_text[FLAGTEXT_MAX], flags_json[FLAGTEXT_MAX];
 };
 
 enum fkind {
@@ -88,6 +97,8 @@ struct field {
 	enum fkind kind;
 	const char *help;
 	__u32 events; /* FIELD_IN(EV_…) it is part of */
+	/* Of segments and state changes: depends on nothing but the type, ev_who and ev_ends. */
+	bool of_conn;
 	/* 1: *v is set; 0: unknown.  Only to be called for an event in `events`. */
 	int (*get)(const struct ev_hdr *ev, const struct fctx *ctx, struct fvalue *v);
 };

@@ -195,7 +195,7 @@ static size_t put_end(struct outbuf *b, const struct fvalue *v, struct fctx *ctx
 	return cols + 2;
 }
 
-static void put_flags(struct outbuf *b, unsigned int flags, const char *quote)
+static void make_flags(struct outbuf *b, unsigned int flags, const char *quote)
 {
 	const char *sep = "";
 
@@ -208,6 +208,27 @@ static void put_flags(struct outbuf *b, unsigned int flags, const char *quote)
 		outbuf_str(b, quote);
 		sep = ",";
 	}
+}
+
+static void put_flags(struct outbuf *b, unsigned int flags, const char *quote, struct flagtext *made)
+{
+	size_t begin = b->len, len;
+
+	if (flags >= FLAGTEXT_MAX) {
+		make_flags(b, flags, quote);
+		return;
+	}
+	made += flags;
+	if (made->len) {
+		outbuf_mem(b, made->text, made->len);
+		return;
+	}
+	make_flags(b, flags, quote);
+	len = b->len - begin;
+	if (b->err || len > sizeof(made->text))
+		return;
+	memcpy(made->text, b->p + begin, len);
+	made->len = len;
 }
 
 /* What a process calls itself, so that it can't pass for "no name known". */
@@ -338,7 +359,7 @@ size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *
 		return put_end(b, v, ctx);
 	case FK_FLAGS:
 		if (v->u)
-			put_flags(b, v->u, "");
+			put_flags(b, v->u, "", ctx->flags_text);
 		else
 			outbuf_str(b, "none");
 		break;
@@ -401,7 +422,7 @@ void field_json(struct outbuf *b, const struct field *f, const struct fvalue *v,
 		break;
 	case FK_FLAGS:
 		outbuf_chr(b, '[');
-		put_flags(b, v->u, "\"");
+		put_flags(b, v->u, "\"", ctx->flags_json);
 		outbuf_chr(b, ']');
 		return;
 	case FK_BYTES:

@@ -60,10 +60,7 @@ static const char digit_pairs[] = "00010203040506070809"
 				  "80818283848586878889"
 				  "90919293949596979899";
 
-#define U64_DIGITS 20
-
-/* Writes the digits so that they end at `end`; returns where they begin. */
-static char *put_digits(char *end, __u64 n)
+char *outbuf_put_digits(char *end, __u64 n)
 {
 	while (n >= 100) {
 		end -= 2;
@@ -79,12 +76,28 @@ static char *put_digits(char *end, __u64 n)
 	return end;
 }
 
+unsigned int outbuf_digits(__u64 n)
+{
+	static const __u64 pow10[] = {
+		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+		10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
+		1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+		10000000000000000000u,
+	};
+	unsigned int bits = 64 - __builtin_clzll(n | 1);
+	unsigned int log = bits * 1233 >> 12; /* * log10(2): exact, or one too many */
+
+	return log + (log < OUTBUF_DIGITS_MAX && (n | 1) >= pow10[log]);
+}
+
 void outbuf_u64(struct outbuf *b, __u64 n)
 {
-	char digits[U64_DIGITS], *end = digits + sizeof(digits);
-	char *p = put_digits(end, n);
+	unsigned int digits = outbuf_digits(n);
 
-	outbuf_mem(b, p, end - p);
+	if (!outbuf_room(b, digits))
+		return;
+	outbuf_put_digits(b->p + b->len + digits, n);
+	b->len += digits;
 }
 
 void outbuf_i64(struct outbuf *b, __s64 n)
@@ -94,16 +107,27 @@ void outbuf_i64(struct outbuf *b, __s64 n)
 	outbuf_u64(b, n < 0 ? -(__u64)n : (__u64)n);
 }
 
+char *outbuf_put_dec(char *p, __u64 n, unsigned int digits)
+{
+	char *end = p + digits;
+
+	for (; digits >= 2; digits -= 2) {
+		memcpy(p + digits - 2, &digit_pairs[n % 100 * 2], 2);
+		n /= 100;
+	}
+	if (digits)
+		*p = '0' + n % 10;
+	return end;
+}
+
 void outbuf_dec(struct outbuf *b, __u64 n, unsigned int digits)
 {
-	char text[U64_DIGITS], *end = text + sizeof(text), *p;
-
-	if (digits > U64_DIGITS)
-		digits = U64_DIGITS;
-	p = put_digits(end, n);
-	while (end - p < (int)digits)
-		*--p = '0';
-	outbuf_mem(b, end - digits, digits);
+	if (digits > OUTBUF_DIGITS_MAX)
+		digits = OUTBUF_DIGITS_MAX;
+	if (!outbuf_room(b, digits))
+		return;
+	outbuf_put_dec(b->p + b->len, n, digits);
+	b->len += digits;
 }
 
 static const char hex_digits[] = "0123456789abcdef";

@@ -70,6 +70,22 @@ void outbuf_fill(struct outbuf *b, char c, size_t n);
 void outbuf_u64(struct outbuf *b, __u64 n);
 void outbuf_i64(struct outbuf *b, __s64 n);
 
+/*
+ * For the hot paths, which have made room once for several pieces: bytes at `p`,
+ * returning what is behind them.
+ */
+
+/* How many digits it has in decimal. */
+unsigned int outbuf_digits(__u64 n);
+
+#define OUTBUF_DIGITS_MAX 20
+
+/* Writes the digits so that they end at `end`; returns where they begin. */
+char *outbuf_put_digits(char *end, __u64 n);
+
+/* As outbuf_dec(). */
+char *outbuf_put_dec(char *p, __u64 n, unsigned int digits);
+
 /* Decimal with leading zeros, exactly `digits` (at most 20) characters. */
 void outbuf_dec(struct outbuf *b, __u64 n, unsigned int digits);
 

@@ -36,13 +36,18 @@ struct sink_cfg {
 	struct fctx fctx;
 };
 
+#define SINK_KEY_MAX 24 /* copied as a whole */
+
 /* A column of text, or a key of JSON as it is written: ,"name": */
 struct sink_col {
 	const struct field *field;
 	unsigned int width;
 	bool right;
+	__u8 run; /* this one and the following that are field.of_conn; 0: too few, or not the first */
+	bool number;
+	__u64 fits; /* numbers below it are not wider than the column */
 	__u8 keylen;
-	char key[22];
+	char key[SINK_KEY_MAX];
 };
 
 struct sink_cols {
@@ -50,16 +55,22 @@ struct sink_cols {
 	size_t n;
 };
 
+struct sink_memo;
+
 struct sink {
 	const struct sink_ops *ops;
 	struct outbuf out;
 	struct fctx fctx; /* the owner may refresh fctx.mono_to_real while running */
 	struct sink_cols chosen;
-	struct sink_cols every; /* what there is, for JSON without a choice */
+	struct sink_cols *of_type[EV_TYPE_MAX]; /* JSON: what a type has of them; made when needed */
+	struct sink_memo *memo; /* sink_memo.h; NULL: not used */
 	bool color;
 	int tty;
 	unsigned int lines; /* until the header is due again */
 };
+
+/* Sets sink_col.run. */
+void sink_cols_runs(struct sink_cols *cols);
 
 void sink__init(struct sink *s, const struct sink_cfg *cfg);
 

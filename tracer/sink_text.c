@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
-#include "sink.h"
+#include "sink_memo.h"
 
 #define SGR_RESET "\033[0m"
 #define SGR_HEADER "\033[1m"
@@ -70,26 +70,114 @@ static size_t next_cell(struct outbuf *b, struct line *l)
 	return b->len;
 }
 
+/* Blanks up to where the column begins, for what is aligned to the left. */
+static void pad(struct outbuf *b, struct line *l)
+{
+	if (l->due <= l->at)
+		return;
+	outbuf_fill(b, ' ', l->due - l->at);
+	l->at = l->due;
+}
+
+static void put_value(struct sink *s, struct line *l, const struct sink_col *c, const struct fvalue *v)
+{
+	const char *color = s->color ? color_of(c->field, v) : NULL;
+	struct outbuf *b = &s->out;
+	size_t begin = next_cell(b, l), cols;
+
+	if (!c->right) {
+		pad(b, l);
+		begin = b->len;
+	}
+	if (color)
+		outbuf_str(b, color);
+	cols = field_text(b, c->field, v, &s->fctx);
+	if (color)
+		outbuf_str(b, SGR_RESET);
+	place(b, l, c, begin, cols);
+}
+
+#define BLANKS "                                " /* 32 */
+
+/* The usual number: the line is straight, it fits, and so no counting is needed. */
+static bool put_number(struct outbuf *b, struct line *l, const struct sink_col *c, __u64 n)
+{
+	size_t room = l->due + c->width - l->at;
+	char *p, *first;
+
+	if (n >= c->fits || !c->right || l->at > l->due || room > sizeof(BLANKS) - 1 ||
+	    !outbuf_room(b, sizeof(BLANKS)))
+		return false;
+	p = b->p + b->len;
+	memcpy(p, BLANKS, sizeof(BLANKS) - 1);
+	first = outbuf_put_digits(p + room, n);
+	if (first == p && l->due) /* no blank before it: it begins where the last column ended */
+		return false;
+	b->len += room;
+	l->at += room;
+	l->due += c->width + 1;
+	return true;
+}
+
 static void put_cell(struct sink *s, struct line *l, const struct sink_col *c,
 		     const struct ev_hdr *ev)
 {
 	struct outbuf *b = &s->out;
-	size_t begin = next_cell(b, l), cols = 1;
-	const char *color;
 	struct fvalue v;
+	size_t begin;
 
-	if (!field_get(c->field, ev, &s->fctx, &v)) {
-		outbuf_chr(b, '-');
-		place(b, l, c, begin, cols);
+	if (field_get(c->field, ev, &s->fctx, &v)) {
+		if (!c->number || !put_number(b, l, c, v.u))
+			put_value(s, l, c, &v);
 		return;
 	}
-	color = s->color ? color_of(c->field, &v) : NULL;
-	if (color)
-		outbuf_str(b, color);
-	cols = field_text(b, c->field, &v, &s->fctx);
-	if (color)
-		outbuf_str(b, SGR_RESET);
-	place(b, l, c, begin, cols);
+	begin = next_cell(b, l);
+	outbuf_chr(b, '-');
+	place(b, l, c, begin, 1);
+}
+
+/* A run that is the same in all of a connection's lines, as long as they are straight up to here. */
+static void put_run(struct sink *s, struct line *l, const struct sink_col *c, const struct ev_hdr *ev,
+		    struct memo *m, unsigned int run)
+{
+	struct outbuf *b = &s->out;
+	struct line was;
+	size_t begin;
+
+	/* The blank before the run is part of it. */
+	if (l->due) {
+		l->due--;
+		pad(b, l);
+		l->due++;
+	}
+	was = *l;
+	begin = b->len;
+	if (memo_put(m, run, b)) {
+		l->at += m->cols[run];
+		for (unsigned int i = 0; i < c->run; i++)
+			l->due += c[i].width + 1;
+		return;
+	}
+	for (unsigned int i = 0; i < c->run; i++)
+		put_cell(s, l, &c[i], ev);
+	memo_keep(m, run, b, begin, l->at - was.at);
+}
+
+static void put_cells(struct sink *s, const struct ev_hdr *ev)
+{
+	struct memo *m = sink_memo(s, ev);
+	const struct sink_col *c = s->chosen.col, *end = c + s->chosen.n;
+	struct line l = {};
+	unsigned int run = 0;
+
+	while (c < end) {
+		if (m && c->run && run < MEMO_RUNS && (l.at < l.due || !l.due)) {
+			put_run(s, &l, c, ev, m, run++);
+			c += c->run;
+		} else {
+			put_cell(s, &l, c++, ev);
+		}
+	}
 }
 
 /* Ends a line, or takes back what there is of it. */
@@ -137,7 +225,6 @@ static int put_header(struct sink *s)
 static int text_event(struct sink *s, const struct ev_hdr *ev)
 {
 	size_t begin = s->out.len;
-	struct line l = {};
 	int err;
 
 	if (ev->type == EV_LOST)
@@ -148,8 +235,7 @@ static int text_event(struct sink *s, const struct ev_hdr *ev)
 			return err;
 		begin = s->out.len;
 	}
-	for (size_t i = 0; i < s->chosen.n; i++)
-		put_cell(s, &l, &s->chosen.col[i], ev);
+	put_cells(s, ev);
 	if (s->lines)
 		s->lines--;
 	return end_line(&s->out, begin);
