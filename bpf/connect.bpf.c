@@ -9,6 +9,7 @@
  * its connection.
  */
 #include "ghost.bpf.h"
+#include "nested.bpf.h"
 #include "packet.bpf.h"
 
 #define E_PERM 1
@@ -338,7 +339,16 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(attempt_state, struct sock *sk, int old, int new)
 {
-	return on_attempt_state(sk, old, new);
+	busy_set(BUSY_ATTEMPT_STATE, 1);
+	on_attempt_state(sk, old, new);
+	busy_set(BUSY_ATTEMPT_STATE, 0);
+	return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(attempt_state_nested, struct sock *sk, int old, int new)
+{
+	return nested_begin(BUSY_ATTEMPT_STATE, HOOK_ATTEMPT) ? on_attempt_state(sk, old, new) : 0;
 }
 
 /* Never accepted, or never heard of again. */
@@ -387,16 +397,42 @@ static __always_inline int attempt_accepted(struct sock *sk)
 	return 0;
 }
 
+static __always_inline int attempt_accepted_first(struct sock *ret)
+{
+	busy_set(BUSY_ATTEMPT_ACCEPT, 1);
+	attempt_accepted(ret);
+	busy_set(BUSY_ATTEMPT_ACCEPT, 0);
+	return 0;
+}
+
+static __always_inline int attempt_accepted_nested(struct sock *ret)
+{
+	return nested_begin(BUSY_ATTEMPT_ACCEPT, HOOK_ATTEMPT) ? attempt_accepted(ret) : 0;
+}
+
 SEC("?fexit/inet_csk_accept")
 int BPF_PROG(attempt_accept4, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
 {
-	return attempt_accepted(ret);
+	return attempt_accepted_first(ret);
+}
+
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(attempt_accept4_nested, struct sock *sk, int flags, int *err, bool kern,
+	     struct sock *ret)
+{
+	return attempt_accepted_nested(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
 int BPF_PROG(attempt_accept2, struct sock *sk, void *arg, struct sock *ret)
 {
-	return attempt_accepted(ret);
+	return attempt_accepted_first(ret);
+}
+
+SEC("?fexit/inet_csk_accept")
+int BPF_PROG(attempt_accept2_nested, struct sock *sk, void *arg, struct sock *ret)
+{
+	return attempt_accepted_nested(ret);
 }
 
 SEC("?kretprobe/inet_csk_accept")
@@ -524,8 +560,7 @@ static __always_inline int on_connect_exit(__u32 fd, void *uaddr, long ret)
 	return 0;
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(attempt_syscall, struct pt_regs *regs, long ret)
+static __always_inline int on_syscall_exit(struct pt_regs *regs, long ret)
 {
 	long nr = SYSCALL_NR(regs);
 
@@ -540,9 +575,23 @@ int BPF_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 	return attempt_accepted(sock_of_fd(ret));
 }
 
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(attempt_syscall, struct pt_regs *regs, long ret)
+{
+	busy_set(BUSY_ATTEMPT_SYSCALL, 1);
+	on_syscall_exit(regs, ret);
+	busy_set(BUSY_ATTEMPT_SYSCALL, 0);
+	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
+{
+	return nested_begin(BUSY_ATTEMPT_SYSCALL, HOOK_ATTEMPT) ? on_syscall_exit(regs, ret) : 0;
+}
+
 /* A SYN that did not leave, dropped with its socket known. */
-SEC("?tp_btf/kfree_skb")
-int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
+static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 {
 	struct attempt *a;
 	struct sock *sk;
@@ -559,6 +608,21 @@ int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 	if (a && !(a->bits & ATTEMPT_IN))
 		a->bits |= ATTEMPT_BLOCKED;
 	return 0;
+}
+
+SEC("?tp_btf/kfree_skb")
+int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
+{
+	busy_set(BUSY_ATTEMPT_DROPPED, 1);
+	on_attempt_dropped(skb, reason);
+	busy_set(BUSY_ATTEMPT_DROPPED, 0);
+	return 0;
+}
+
+SEC("?tp_btf/kfree_skb")
+int BPF_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
+{
+	return nested_begin(BUSY_ATTEMPT_DROPPED, HOOK_ATTEMPT) ? on_attempt_dropped(skb, reason) : 0;
 }
 
 static __always_inline void overflow_tell(struct sock *lsk, struct ev_ends *e)

@@ -358,10 +358,20 @@ struct ids_map {
 };
 extern struct ids_map ids SEC(".maps");
 
-/* Hooks whose program is running on this CPU; nested.bpf.h. */
+/* Programs that have a second one for what comes while they run; nested.bpf.h. */
+enum busy {
+	BUSY_STATE = 0,
+	BUSY_ATTEMPT_STATE,
+	BUSY_ATTEMPT_SYSCALL,
+	BUSY_ATTEMPT_DROPPED,
+	BUSY_ATTEMPT_ACCEPT,
+	BUSY_MAX,
+};
+
+/* Which of them are running on this CPU. */
 struct busy_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, HOOK_MAX);
+	__uint(max_entries, BUSY_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 };

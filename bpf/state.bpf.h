@@ -186,16 +186,16 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, struct sock *sk, int old, int new)
 {
-	busy_set(HOOK_STATE, 1);
+	busy_set(BUSY_STATE, 1);
 	on_state(sk, old, new);
-	busy_set(HOOK_STATE, 0);
+	busy_set(BUSY_STATE, 0);
 	return 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_nested, struct sock *sk, int old, int new)
 {
-	return nested_begin(HOOK_STATE) ? on_state(sk, old, new) : 0;
+	return nested_begin(BUSY_STATE, HOOK_STATE) ? on_state(sk, old, new) : 0;
 }
 
 /*

@@ -32,6 +32,11 @@
 #define ATTEMPT_DROPPED                                                   \
 	TP("attempt_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", \
 	   .without = "that the firewall drops a SYN (shown as timeout)")
+#define ATTEMPT_NESTED                                                                  \
+	TP("attempt_state_nested", "inet_sock_set_state", .nested = true),                   \
+		TP("attempt_syscall_nested", "sys_exit", .nested = true, .without = ""),      \
+		TP("attempt_dropped_nested", "kfree_skb", .needs_enum = "skb_drop_reason",    \
+		   .nested = true, .without = "")
 #define ATTEMPT_SYN TP("attempt_syn", "netif_receive_skb")
 #define LOSS_PROGS                                                                          \
 	TP("loss_gone", "tcp_destroy_sock"), TP("loss_retransmit", "tcp_retransmit_skb"),    \
@@ -197,6 +202,23 @@ const struct hook hooks[] = {
 			[BACKEND_KPROBE] = NO_URING,
 			[BACKEND_TRACEPOINT] = NO_URING "; the moment of an accept() by such (its queue_us is an "
 							"upper bound)",
+		},
+	},
+	{
+		.name = "attempt-nested",
+		.records = HOOK_ATTEMPT,
+		.what = "attempts to connect, in an interrupt of another",
+		.need = NEED_CONNECT,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				ATTEMPT_NESTED,
+				FEXIT("attempt_accept4_nested", "inet_csk_accept", .nargs = 4,
+				      .nested = true, .without = ""),
+				FEXIT("attempt_accept2_nested", "inet_csk_accept", .nargs = 2,
+				      .nested = true, .without = "", .instead_of = "attempt_accept4_nested"),
+			},
+			[BACKEND_KPROBE] = { ATTEMPT_NESTED },
+			[BACKEND_TRACEPOINT] = { ATTEMPT_NESTED },
 		},
 	},
 	{

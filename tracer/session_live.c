@@ -57,24 +57,32 @@ struct session {
 };
 
 /* Never silent: an unreported loss looks like a quiet network. */
-static void tell_lost(const struct ev_lost *l)
+static void tell_lost(const struct ev_lost *l, __u64 left_out)
 {
+	__u64 full = l->count - left_out;
+
+	if (left_out)
+		fprintf(stderr,
+			"tcplens: %" PRIu64
+			" records lost (%s): the kernel left out a program that was running already on that CPU\n",
+			(uint64_t)left_out, hook_name(l->hdr.hook));
+	if (!full)
+		return;
 	if (l->hdr.hook == HOOK_CONN)
 		fprintf(stderr,
 			"tcplens: the connection table was full %" PRIu64
 			" times, so owners are missing: use a larger --connections\n",
-			(uint64_t)l->count);
+			(uint64_t)full);
 	else if (l->hdr.hook == HOOK_LATENCY)
 		fprintf(stderr,
 			"tcplens: %" PRIu64
 			" waits not counted: the kernel's table or the ring buffer was full; use a filter\n",
-			(uint64_t)l->count);
+			(uint64_t)full);
 	else
 		fprintf(stderr,
 			"tcplens: %" PRIu64
-			" records lost (%s): the ring buffer was full (use a larger --buffer or a filter), or the "
-			"kernel left out a program that had interrupted itself\n",
-			(uint64_t)l->count, hook_name(l->hdr.hook));
+			" records lost (%s): the ring buffer was full: use a larger --buffer or a filter\n",
+			(uint64_t)full, hook_name(l->hdr.hook));
 }
 
 static int on_event(void *ctx, const struct ev_hdr *ev)
@@ -87,7 +95,7 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 			return 0;
 	}
 	if (ev->type == EV_LOST)
-		tell_lost((const struct ev_lost *)ev);
+		tell_lost((const struct ev_lost *)ev, s->live.left_out_now);
 	return consumer__event(&s->out, ev);
 }
 

@@ -160,9 +160,9 @@ static void live_stop(struct source *s)
 }
 
 /*
- * The kernel does not run a program inside itself: when its run in a system
- * call is interrupted by a softirq that comes to the same hook, that second run
- * is left out and counted (5.12, 9ed9e9ba2337: recursion_misses).
+ * The kernel does not run a program on a CPU where it is running already, and
+ * counts what it leaves out (5.12, 9ed9e9ba2337: recursion_misses); nested.bpf.h
+ * has when that is.
  */
 static __u64 read_misses(const struct source_live *s, __u32 hook)
 {
@@ -187,8 +187,8 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 	return misses;
 }
 
-/* The sum over all CPUs of one hook's counters. */
-static int read_lost(const struct source_live *s, __u32 hook, __u64 *lost)
+/* The sum over all CPUs of one hook's counters: what found the ring full, and what was left out. */
+static int read_lost(const struct source_live *s, __u32 hook, __u64 *full, __u64 *left_out)
 {
 	int ncpu = libbpf_num_possible_cpus(), err = 0;
 	__u64 misses = read_misses(s, hook), nested = 0;
@@ -202,31 +202,39 @@ static int read_lost(const struct source_live *s, __u32 hook, __u64 *lost)
 	if (bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.stats), &hook, v))
 		err = -errno;
 	/* Read before the counters: what was left out is never counted after what made up for it. */
-	*lost = misses;
+	*full = 0;
 	for (int i = 0; i < ncpu; i++) {
-		*lost += v[i].lost;
+		*full += v[i].lost;
 		nested += v[i].nested;
 	}
-	*lost -= nested < misses ? nested : misses;
+	*left_out = misses > nested ? misses - nested : 0;
 	free(v);
 	return err;
 }
 
 static int live_account(struct source *s)
 {
+	struct source_live *l = (struct source_live *)s;
+
 	for (__u32 hook = 0; hook < HOOK_MAX; hook++) {
 		struct ev_lost ev = {
 			.hdr = { .type = EV_LOST, .len = sizeof(ev), .hook = hook,
 				 .mono_ns = clock_mono_ns() },
 		};
-		__u64 lost;
-		int err = read_lost(live_of(s), hook, &lost);
+		__u64 full, left_out, lost;
+		int err = read_lost(l, hook, &full, &left_out);
 
 		if (err)
 			return err;
+		/* It only grows: what was told once is not taken back. */
+		if (left_out < l->left_out[hook])
+			left_out = l->left_out[hook];
+		lost = full + left_out;
 		if (lost <= s->lost[hook])
 			continue;
 		ev.count = lost - s->lost[hook];
+		l->left_out_now = left_out - l->left_out[hook];
+		l->left_out[hook] = left_out;
 		s->lost[hook] = lost;
 		err = s->on_event(s->ctx, &ev.hdr);
 		if (err)

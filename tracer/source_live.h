@@ -11,7 +11,7 @@ struct attach_report;
 
 /*
  * account() reads the loss counters: what found the ring full, and runs that
- * the kernel left out because the same program was interrupted on that CPU.
+ * the kernel left out because the program was running already on that CPU.
  */
 struct source_live {
 	struct source src;
@@ -19,6 +19,8 @@ struct source_live {
 	const struct attach_report *report; /* not owned */
 	struct ring ring;
 	struct explain *explain; /* NULL: nothing needed it yet */
+	__u64 left_out[HOOK_MAX]; /* of src.lost: runs that the kernel left out */
+	__u64 left_out_now;	  /* … of the record of losses that is handed over */
 };
 
 /* 0 or a negative errno. */
