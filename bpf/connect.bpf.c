@@ -339,16 +339,17 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(attempt_state, struct sock *sk, int old, int new)
 {
-	busy_set(BUSY_ATTEMPT_STATE, 1);
 	on_attempt_state(sk, old, new);
-	busy_set(BUSY_ATTEMPT_STATE, 0);
+	twin_done(TWIN_ATTEMPT_STATE, sk);
 	return 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(attempt_state_nested, struct sock *sk, int old, int new)
 {
-	return nested_begin(BUSY_ATTEMPT_STATE, HOOK_ATTEMPT) ? on_attempt_state(sk, old, new) : 0;
+	if (!twin_wanted(TWIN_ATTEMPT_STATE, sk, HOOK_ATTEMPT))
+		return 0;
+	return on_attempt_state(sk, old, new);
 }
 
 /* Never accepted, or never heard of again. */
@@ -399,15 +400,16 @@ static __always_inline int attempt_accepted(struct sock *sk)
 
 static __always_inline int attempt_accepted_first(struct sock *ret)
 {
-	busy_set(BUSY_ATTEMPT_ACCEPT, 1);
 	attempt_accepted(ret);
-	busy_set(BUSY_ATTEMPT_ACCEPT, 0);
+	twin_done(TWIN_ATTEMPT_ACCEPT, (void *)bpf_get_current_task());
 	return 0;
 }
 
 static __always_inline int attempt_accepted_nested(struct sock *ret)
 {
-	return nested_begin(BUSY_ATTEMPT_ACCEPT, HOOK_ATTEMPT) ? attempt_accepted(ret) : 0;
+	if (!twin_wanted(TWIN_ATTEMPT_ACCEPT, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
+		return 0;
+	return attempt_accepted(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
@@ -578,16 +580,17 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 {
-	busy_set(BUSY_ATTEMPT_SYSCALL, 1);
 	on_syscall_exit(regs, ret);
-	busy_set(BUSY_ATTEMPT_SYSCALL, 0);
+	twin_done(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task());
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
 {
-	return nested_begin(BUSY_ATTEMPT_SYSCALL, HOOK_ATTEMPT) ? on_syscall_exit(regs, ret) : 0;
+	if (!twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
+		return 0;
+	return on_syscall_exit(regs, ret);
 }
 
 /* A SYN that did not leave, dropped with its socket known. */
@@ -613,16 +616,17 @@ static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 SEC("?tp_btf/kfree_skb")
 int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 {
-	busy_set(BUSY_ATTEMPT_DROPPED, 1);
 	on_attempt_dropped(skb, reason);
-	busy_set(BUSY_ATTEMPT_DROPPED, 0);
+	twin_done(TWIN_ATTEMPT_DROPPED, skb);
 	return 0;
 }
 
 SEC("?tp_btf/kfree_skb")
 int BPF_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
 {
-	return nested_begin(BUSY_ATTEMPT_DROPPED, HOOK_ATTEMPT) ? on_attempt_dropped(skb, reason) : 0;
+	if (!twin_wanted(TWIN_ATTEMPT_DROPPED, skb, HOOK_ATTEMPT))
+		return 0;
+	return on_attempt_dropped(skb, reason);
 }
 
 static __always_inline void overflow_tell(struct sock *lsk, struct ev_ends *e)

@@ -13,6 +13,7 @@ const volatile struct config cfg = {};
 __u32 rename_gen = 0;
 __u32 conns_used = 0;
 __u32 lat_turn = 0;
+__u32 twins_on = 0;
 
 struct events_map events SEC(".maps");
 struct ranges_map ranges SEC(".maps");
@@ -34,7 +35,7 @@ struct listeners_map listeners SEC(".maps");
 struct creds_map creds SEC(".maps");
 struct tree_map tree SEC(".maps");
 struct ids_map ids SEC(".maps");
-struct busy_map busy SEC(".maps");
+struct twins_map twins SEC(".maps");
 struct last_skb_map last_skb SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 struct dev_names_map dev_names SEC(".maps");

@@ -358,24 +358,32 @@ struct ids_map {
 };
 extern struct ids_map ids SEC(".maps");
 
-/* Programs that have a second one for what comes while they run; nested.bpf.h. */
-enum busy {
-	BUSY_STATE = 0,
-	BUSY_ATTEMPT_STATE,
-	BUSY_ATTEMPT_SYSCALL,
-	BUSY_ATTEMPT_DROPPED,
-	BUSY_ATTEMPT_ACCEPT,
-	BUSY_MAX,
+/* Programs that have a second one for what they are left out of; nested.bpf.h. */
+enum twin {
+	TWIN_STATE = 0,
+	TWIN_ATTEMPT_STATE,
+	TWIN_ATTEMPT_SYSCALL,
+	TWIN_ATTEMPT_DROPPED,
+	TWIN_ATTEMPT_ACCEPT,
+	TWIN_OUT4,
+	TWIN_OUT6,
+	TWIN_IN_EST,
+	TWIN_IN_STATE,
+	TWIN_MAX,
 };
 
-/* Which of them are running on this CPU. */
-struct busy_map {
+/* What the first of them has handled on this CPU: several marks each, by what the event is about. */
+#define TWIN_SLOTS 64
+struct twins_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, BUSY_MAX);
+	__uint(max_entries, TWIN_MAX * TWIN_SLOTS);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 };
-extern struct busy_map busy SEC(".maps");
+extern struct twins_map twins SEC(".maps");
+
+/* 1: all programs are attached. */
+extern __u32 twins_on;
 
 struct last_skb_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

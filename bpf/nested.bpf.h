@@ -9,34 +9,51 @@
  * priority, does so as soon as a record wakes it up.
  *
  * So a hook that is met in system calls, and whose every event counts, has two
- * programs: the first marks that it runs, and the second handles what comes
- * meanwhile.  User space counts what is left out of the first, less what the
- * second has handled, as lost.
+ * programs.  The first handles the event and leaves a mark; the second, which
+ * runs behind it, handles what has none: what the first was left out of.  (They
+ * stand in that order in tracer/hooks.c; of fentry and fexit the last attached
+ * runs first, bpf_trampoline_link_prog().)  User space counts what is left out
+ * of the first, less what the second has handled, as lost.
  */
 #ifndef TCPLENS_NESTED_BPF_H
 #define TCPLENS_NESTED_BPF_H
 
-#include "maps.bpf.h"
+#include "store.bpf.h"
 
-static __always_inline void busy_set(enum busy what, __u32 on)
+/* An event is known by what it is about: a packet, a socket, a process. */
+static __always_inline __u64 *twin_mark(enum twin what, __u64 about)
 {
-	__u32 k = what, *b = bpf_map_lookup_elem(&busy, &k);
+	__u32 k = what * TWIN_SLOTS + ((about >> 8 ^ about >> 14) & (TWIN_SLOTS - 1));
 
-	if (b)
-		*(volatile __u32 *)b = on;
-	barrier();
+	return bpf_map_lookup_elem(&twins, &k);
 }
 
-/* 1: the first program is running underneath, so that this event is the second's to handle. */
-static __always_inline int nested_begin(enum busy what, enum ev_hook hook)
+/* At the end of the first program: what comes in an interrupt of it marks, too. */
+static __always_inline void twin_done(enum twin what, const void *about)
 {
-	__u32 k = what, *b = bpf_map_lookup_elem(&busy, &k);
+	__u64 n = number_of(about), *m = twin_mark(what, n);
+
+	barrier();
+	if (m)
+		*(volatile __u64 *)m = n;
+}
+
+/* 1: the first program was left out, so that this event is the second's to handle. */
+static __always_inline int twin_wanted(enum twin what, const void *about, enum ev_hook hook)
+{
+	__u64 n = number_of(about), *m = twin_mark(what, n);
 	struct hook_stats *st;
+	__u32 k = hook;
 
-	k = hook;
+	/* Until all are attached the first may not be there yet. */
+	if (!m || !*(volatile __u32 *)&twins_on)
+		return 0;
+	if (*m == n) {
+		*m = 0;
+		return 0;
+	}
 	st = bpf_map_lookup_elem(&stats, &k);
-
-	if (!b || !st || !*(volatile __u32 *)b)
+	if (!st)
 		return 0;
 	st->nested++;
 	return 1;

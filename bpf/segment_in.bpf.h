@@ -18,11 +18,32 @@
 #define TCPLENS_SEGMENT_IN_BPF_H
 
 #include "ghost.bpf.h"
+#include "nested.bpf.h"
 #include "segment.bpf.h"
 
 static __always_inline int is_first_syn(__u16 word)
 {
 	return (word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN;
+}
+
+/*
+ * Not in any table.  A SYN may be for a listener here or for another machine:
+ * it is kept until an answer leaves (unpark()) or it is dropped for want of a
+ * socket.  One that meets TIME-WAIT may be refused there, or go on to a listener
+ * (TCP_TW_SYN), whose hook then tells it.
+ */
+static __always_inline int park(struct packet *p, const struct ev_ends *e, struct tuple *t,
+				__u16 word)
+{
+	__u32 k = 0;
+	struct ev_segment *s = bpf_map_lookup_elem(&scratch, &k);
+
+	if (!s || !segment_wanted(word, DIR_IN, ST_LISTEN) || !expr_pass(p))
+		return 0;
+	raw_park(p, t, word);
+	segment_bare_fill(s, p, 0, e, t->netns, word, DIR_IN, 0);
+	bpf_map_update_elem(&parked, t, s, BPF_ANY);
+	return 0;
 }
 
 /* TCP has found the socket; skb->data is the TCP header, the IP header is still in front. */
@@ -46,6 +67,7 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 		packet_ends(&e, &p, 1);
 		tuple_of(&t, &e, sock_netns(sk));
 		if (is_first_syn(word)) {
+			bpf_map_delete_elem(&parked, &t);
 			bpf_map_delete_elem(&ghosts, &t);
 			g = ghost_embryo(&t, sk);
 		} else {
@@ -62,7 +84,15 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/tcp_rcv_established")
 int BPF_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	return on_rcv(sk, skb);
+	on_rcv(sk, skb);
+	twin_done(TWIN_IN_EST, skb);
+	return 0;
+}
+
+SEC("?fentry/tcp_rcv_established")
+int BPF_PROG(in_est_nested, struct sock *sk, struct sk_buff *skb)
+{
+	return twin_wanted(TWIN_IN_EST, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }
 
 SEC("?kprobe/tcp_rcv_established")
@@ -74,7 +104,15 @@ int BPF_KPROBE(in_est_kprobe, struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/tcp_rcv_state_process")
 int BPF_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	return on_rcv(sk, skb);
+	on_rcv(sk, skb);
+	twin_done(TWIN_IN_STATE, skb);
+	return 0;
+}
+
+SEC("?fentry/tcp_rcv_state_process")
+int BPF_PROG(in_state_nested, struct sock *sk, struct sk_buff *skb)
+{
+	return twin_wanted(TWIN_IN_STATE, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }
 
 SEC("?kprobe/tcp_rcv_state_process")
@@ -104,6 +142,8 @@ static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, s
 		return 0;
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, sock_netns(AS(struct sock, mini)));
+	if (!lsk && is_first_syn(word))
+		return park(&p, &e, &t, word);
 	if (lsk)
 		g = ghost_embryo(&t, AS(struct sock, lsk));
 	else
@@ -133,25 +173,6 @@ SEC("?kprobe/tcp_check_req")
 int BPF_KPROBE(in_req_kprobe, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
 {
 	return on_rcv_mini((struct sock *)req, skb, sk);
-}
-
-/*
- * Not in any table.  A SYN may be for a listener here or for another machine:
- * it is kept until an answer leaves (unpark()) or it is dropped for want of a
- * socket.
- */
-static __always_inline int park(struct packet *p, const struct ev_ends *e, struct tuple *t,
-				__u16 word)
-{
-	__u32 k = 0;
-	struct ev_segment *s = bpf_map_lookup_elem(&scratch, &k);
-
-	if (!s || !segment_wanted(word, DIR_IN, ST_LISTEN) || !expr_pass(p))
-		return 0;
-	raw_park(p, t, word);
-	segment_bare_fill(s, p, 0, e, t->netns, word, DIR_IN, 0);
-	bpf_map_update_elem(&parked, t, s, BPF_ANY);
-	return 0;
 }
 
 #define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */

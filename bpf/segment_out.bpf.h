@@ -14,6 +14,7 @@
 #define TCPLENS_SEGMENT_OUT_BPF_H
 
 #include "ghost.bpf.h"
+#include "nested.bpf.h"
 #include "segment.bpf.h"
 
 /* The TCP header is whole, the IP header not there yet: skb->data is the TCP header. */
@@ -39,7 +40,15 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 SEC("?fentry/ip_queue_xmit")
 int BPF_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	return on_xmit(sk, skb, 4);
+	on_xmit(sk, skb, 4);
+	twin_done(TWIN_OUT4, skb);
+	return 0;
+}
+
+SEC("?fentry/ip_queue_xmit")
+int BPF_PROG(out4_nested, struct sock *sk, struct sk_buff *skb)
+{
+	return twin_wanted(TWIN_OUT4, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 4) : 0;
 }
 
 SEC("?kprobe/ip_queue_xmit")
@@ -51,7 +60,15 @@ int BPF_KPROBE(out4_kprobe, struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/inet6_csk_xmit")
 int BPF_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	return on_xmit(sk, skb, 6);
+	on_xmit(sk, skb, 6);
+	twin_done(TWIN_OUT6, skb);
+	return 0;
+}
+
+SEC("?fentry/inet6_csk_xmit")
+int BPF_PROG(out6_nested, struct sock *sk, struct sk_buff *skb)
+{
+	return twin_wanted(TWIN_OUT6, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 6) : 0;
 }
 
 SEC("?kprobe/inet6_csk_xmit")

@@ -186,16 +186,17 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, struct sock *sk, int old, int new)
 {
-	busy_set(BUSY_STATE, 1);
 	on_state(sk, old, new);
-	busy_set(BUSY_STATE, 0);
+	twin_done(TWIN_STATE, sk);
 	return 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_nested, struct sock *sk, int old, int new)
 {
-	return nested_begin(BUSY_STATE, HOOK_STATE) ? on_state(sk, old, new) : 0;
+	if (!twin_wanted(TWIN_STATE, sk, HOOK_STATE))
+		return 0;
+	return on_state(sk, old, new);
 }
 
 /*

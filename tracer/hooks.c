@@ -32,6 +32,7 @@
 #define ATTEMPT_DROPPED                                                   \
 	TP("attempt_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", \
 	   .without = "that the firewall drops a SYN (shown as timeout)")
+/* Second programs (nested.bpf.h): attached behind the first, of fentry and fexit before it. */
 #define ATTEMPT_NESTED                                                                  \
 	TP("attempt_state_nested", "inet_sock_set_state", .nested = true),                   \
 		TP("attempt_syscall_nested", "sys_exit", .nested = true, .without = ""),      \
@@ -69,7 +70,9 @@ const struct hook hooks[] = {
 		.unless = NEED_DEVICE,
 		.progs = {
 			[BACKEND_FENTRY] = {
+				FENTRY("out4_nested", "ip_queue_xmit", .nested = true),
 				FENTRY("out4_fentry", "ip_queue_xmit"),
+				FENTRY("out6_nested", "inet6_csk_xmit", .nested = true, .without = ""),
 				FENTRY("out6_fentry", "inet6_csk_xmit", .without = NO_V6),
 				OUT_DEV,
 			},
@@ -109,7 +112,9 @@ const struct hook hooks[] = {
 		.need = NEED_SEGMENTS,
 		.progs = {
 			[BACKEND_FENTRY] = {
+				FENTRY("in_est_nested", "tcp_rcv_established", .nested = true),
 				FENTRY("in_est_fentry", "tcp_rcv_established"),
+				FENTRY("in_state_nested", "tcp_rcv_state_process", .nested = true),
 				FENTRY("in_state_fentry", "tcp_rcv_state_process"),
 				FENTRY("in_tw_fentry", "tcp_timewait_state_process", .without = NO_TW),
 				FENTRY("in_req_fentry", "tcp_check_req", .without = NO_REQ),
@@ -185,6 +190,10 @@ const struct hook hooks[] = {
 		.progs = {
 			[BACKEND_FENTRY] = {
 				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,
+				FEXIT("attempt_accept4_nested", "inet_csk_accept", .nargs = 4,
+				      .nested = true, .without = ""),
+				FEXIT("attempt_accept2_nested", "inet_csk_accept", .nargs = 2,
+				      .nested = true, .without = "", .instead_of = "attempt_accept4_nested"),
 				FEXIT("attempt_accept4", "inet_csk_accept", .nargs = 4, .without = ""),
 				FEXIT("attempt_accept2", "inet_csk_accept", .nargs = 2, .without = "",
 				      .instead_of = "attempt_accept4"),
@@ -210,13 +219,7 @@ const struct hook hooks[] = {
 		.what = "attempts to connect, in an interrupt of another",
 		.need = NEED_CONNECT,
 		.progs = {
-			[BACKEND_FENTRY] = {
-				ATTEMPT_NESTED,
-				FEXIT("attempt_accept4_nested", "inet_csk_accept", .nargs = 4,
-				      .nested = true, .without = ""),
-				FEXIT("attempt_accept2_nested", "inet_csk_accept", .nargs = 2,
-				      .nested = true, .without = "", .instead_of = "attempt_accept4_nested"),
-			},
+			[BACKEND_FENTRY] = { ATTEMPT_NESTED },
 			[BACKEND_KPROBE] = { ATTEMPT_NESTED },
 			[BACKEND_TRACEPOINT] = { ATTEMPT_NESTED },
 		},

@@ -49,7 +49,7 @@ struct hook_prog {
 /* Room for all that a backend may not see, on any kernel, as one text. */
 #define BLIND_MAX 4096
 
-#define HOOK_PROGS_MAX 9
+#define HOOK_PROGS_MAX 11
 
 struct hook {
 	const char *name;

@@ -149,16 +149,6 @@ static int on_open_life(void *ctx, const void *data, size_t n)
 	return on_record(ctx, (void *)data, n);
 }
 
-static void live_stop(struct source *s)
-{
-	struct source_live *l = (struct source_live *)s;
-
-	/* What is still open ends with us.  Its records come from the iterator itself. */
-	if (l->report->need & NEED_LIFE)
-		seed__open_lives(l->skel, on_open_life, l);
-	tcplens_bpf__detach(live_of(s)->skel);
-}
-
 /*
  * The kernel does not run a program on a CPU where it is running already, and
  * counts what it leaves out (5.12, 9ed9e9ba2337: recursion_misses); nested.bpf.h
@@ -191,7 +181,7 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 static int read_lost(const struct source_live *s, __u32 hook, __u64 *full, __u64 *left_out)
 {
 	int ncpu = libbpf_num_possible_cpus(), err = 0;
-	__u64 misses = read_misses(s, hook), nested = 0;
+	__u64 misses = s->stopped ? 0 : read_misses(s, hook), nested = 0;
 	struct hook_stats *v;
 
 	if (ncpu < 0)
@@ -241,6 +231,19 @@ static int live_account(struct source *s)
 			return err;
 	}
 	return 0;
+}
+
+static void live_stop(struct source *s)
+{
+	struct source_live *l = (struct source_live *)s;
+
+	/* What is still open ends with us.  Its records come from the iterator itself. */
+	if (l->report->need & NEED_LIFE)
+		seed__open_lives(l->skel, on_open_life, l);
+	/* While a first program is gone already, and its second one not, these figures say nothing. */
+	live_account(s);
+	l->stopped = true;
+	tcplens_bpf__detach(live_of(s)->skel);
 }
 
 static const struct source_ops live_ops = {

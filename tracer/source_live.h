@@ -3,6 +3,8 @@
 #ifndef TCPLENS_SOURCE_LIVE_H
 #define TCPLENS_SOURCE_LIVE_H
 
+#include <stdbool.h>
+
 #include "ring.h"
 #include "source.h"
 
@@ -21,6 +23,7 @@ struct source_live {
 	struct explain *explain; /* NULL: nothing needed it yet */
 	__u64 left_out[HOOK_MAX]; /* of src.lost: runs that the kernel left out */
 	__u64 left_out_now;	  /* … of the record of losses that is handed over */
+	bool stopped;		  /* left_out is final */
 };
 
 /* 0 or a negative errno. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Jobs: one boot of one kernel each, for one backend; how they are run, and what came of them."""
 
+import fcntl
 import fnmatch
 import json
 import os
@@ -117,6 +118,12 @@ class Runner:
 
     def prepare(self):
         """Kernels and archives: before any boot, so that boots alone share the processors."""
+        os.makedirs(image.BUILD, exist_ok=True)
+        with open(os.path.join(image.BUILD, "lock"), "w") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)  # two runs in one tree do not build at once
+            self._prepare()
+
+    def _prepare(self):
         for job in self.jobs:
             k = job.kernel
             if k.name in self.bad or (k.arch, k.name) in self.bases:
