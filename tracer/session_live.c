@@ -63,7 +63,7 @@ static void tell_lost(const struct ev_lost *l, __u64 left_out)
 
 	if (left_out)
 		fprintf(stderr,
-			"tcplens: %" PRIu64
+			"tcplens: at most %" PRIu64
 			" records lost (%s): the kernel left out a program that was running already on that CPU\n",
 			(uint64_t)left_out, hook_name(l->hdr.hook));
 	if (!full)

@@ -167,6 +167,19 @@ def may_be_unseen(text):
         r"not JSON|[1-9]\d* invented|[1-9]\d* with a wrong field", text)
 
 
+def lost_to_preemption(text):
+    """
+    Did tcplens say that the kernel left programs out (bpf/nested.bpf.h)?  A kernel that can be
+    preempted does that when several processes are within the same hook on one CPU, of which an
+    emulated machine has one only, and much time.  tcplens has told it; the test proves nothing.
+    """
+    return os.environ.get("TCPLENS_VM") and "records were lost (left out)" in text
+
+
+def try_again(text):
+    return lost_to_preemption(text) or (may_be_unseen(text) and hides_processes())
+
+
 current = None
 
 
@@ -244,7 +257,7 @@ def main():
         for test in tests * opt.repeat:
             verdict, text, took = run_one(test, opt.timeout)
             tries = 1
-            while verdict == "FAIL" and tries < RETRIES and may_be_unseen(text) and hides_processes():
+            while verdict == "FAIL" and tries < RETRIES and try_again(text):
                 again.append(f"---- {test.id()}, try {tries}\n{text}")
                 verdict, text, took = run_one(test, opt.timeout)
                 tries += 1

@@ -83,9 +83,14 @@ class Produced(Case):
                 # Which backend was chosen is not known: it joined, or it did not.
                 self.assertIn(printed + lost, (total, self.received_unjoined()))
                 continue
-            self.assertEqual(printed + lost, total, f"{way}: {printed} printed + {lost} lost is not "
-                             f"what was produced: {total}")
+            self.fits(printed, lost, res.left_out.get(f"segment-{way}", 0), total, way)
         self.assertEqual(res.lost.get("conn", 0), 0)
+
+    def fits(self, printed, lost, left_out, total, what):
+        """Of what the kernel left out, some may not have been for this run."""
+        self.assertTrue(total <= printed + lost <= total + left_out,
+                        f"{what}: {printed} printed + {lost} lost (of these {left_out} left out) is not "
+                        f"what was produced: {total}")
 
     def received_unjoined(self):
         return self.net.a.counters()["Tcp.InSegs"] - self.before["Tcp.InSegs"]
@@ -115,7 +120,7 @@ class SmallBuffer(Produced):
         self.assertEqual(len(lines) - 1, printed, "one header, and a line for each record")
         produced = self.produced()
         if BACKEND:
-            self.assertEqual(printed + lost, sum(produced.values()))
+            self.fits(printed, lost, sum(res.left_out.values()), sum(produced.values()), "all")
         else:
             self.assertIn(printed + lost, (sum(produced.values()),
                                            produced["out"] + self.received_unjoined()))

@@ -36,8 +36,7 @@ class Smoke(Case):
     def clean(self, who, err):
         self.assertFalse(NOISE.search(err), f"{who} shows its inside: {err!r}")
 
-    def one(self, command, backend):
-        net = self.veth()
+    def one(self, command, backend, net):
         tmp = self.tmp()
         opts = ("-w", os.path.join(tmp, "rec")) if command == "record" else ()
         as_json = command != "record" and b"--json" in run(command, "--help").stdout
@@ -56,12 +55,12 @@ class Smoke(Case):
 
     def test_every_command(self):
         self.assertTrue(under_test(), "no backend works")
-        commands = views()
+        commands, net = views(), self.veth()
         self.assertLessEqual({"trace", "states"}, set(commands))
         for backend in under_test():
             for command in commands:
                 with self.subTest(command=command, backend=backend):
-                    self.one(command, backend)
+                    self.one(command, backend, net)
 
     def test_forced_backend_that_is_not_there(self):
         """One sentence, a failure, and no more."""

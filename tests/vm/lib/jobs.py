@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Jobs: one boot of one kernel each, for one backend; how they are run, and what came of them."""
+"""Jobs: one boot of one kernel each; how they are run, and what came of them."""
 
 import fcntl
 import fnmatch
@@ -13,27 +13,59 @@ from . import Unavailable, image, kernels, machine
 
 PLAN = os.path.join(kernels.HERE, "plan.list")
 RESULTS = os.path.join(image.BUILD, "results")
-TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)(?:: (.*))?$")
-# An emulated machine is slow, more so on a busy host.
-ENV = {"TCPLENS_LIVE_WAIT": "300", "TCPLENS_LIVE_TIMEOUT": "600", "TCPLENS_VM": "1"}
+TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)( \(try \d+\))?(?:: (.*))?$")
+# An emulated machine is slow, more so on a busy host.  A test's limit is less than the silence
+# that machine.py takes for a hang, so that the test says what it waited for.
+ENV = {"TCPLENS_LIVE_WAIT": "200", "TCPLENS_LIVE_TIMEOUT": "400", "TCPLENS_VM": "1"}
 VERIFIER = re.compile(r"libbpf:|BEGIN PROG LOAD LOG|processed \d+ insns")
 
 
-class Job:
-    def __init__(self, kernel, backend, tests):
-        self.kernel, self.backend, self.tests = kernel, backend, tests
-        self.name = f"{kernel.name} {backend}"
-        self.file = os.path.join(RESULTS, kernel.name, backend)
+class Part:
+    """The tests of one backend in one machine; `any`: the tests try all backends themselves."""
+
+    def __init__(self, backend, tests):
+        self.backend, self.tests = backend, list(tests)
         self.results = []  # [verdict, test, seconds, reason]
-        self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
+        self.status = None  # of the runner; None: it did not end
+        self.retried = []  # what it says of tests that were tried again
 
     @property
-    def commands(self):
+    def command(self):
         argv = ["python3", "-u", "tests/live/run.py", *self.tests]
         if self.backend != "any":
             argv += ["--backend", self.backend]
-        asked = {k: v for k, v in os.environ.items() if k.startswith("TCPLENS_TEST_")}
-        return [{"name": self.backend, "argv": argv, "env": dict(ENV, **asked)}]
+        return {"name": self.backend, "argv": argv, "env": ENV}
+
+    def read(self, line):
+        m = TEST.match(line)
+        if m:
+            self.results.append([m[1], m[2], float(m[3]), m[5] or ""])
+            if m[4]:
+                self.retried.append(m[2])
+
+
+class Job:
+    """One machine: a kernel, and what is run in it, one part after the other."""
+
+    def __init__(self, kernel):
+        self.kernel, self.name, self.parts = kernel, kernel.name, []
+        self.file = os.path.join(RESULTS, kernel.name, "machine")
+        self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
+
+    def part(self, backend):
+        for p in self.parts:
+            if p.backend == backend:
+                return p
+        self.parts.append(Part(backend, []))
+        return self.parts[-1]
+
+    @property
+    def commands(self):
+        return [p.command for p in self.parts]
+
+    @property
+    def results(self):
+        return [r for p in self.parts for r in p.results]
 
     def count(self):
         n = {"ok": 0, "FAIL": len(self.failures), "skip": 1 if self.skipped else 0}
@@ -43,22 +75,26 @@ class Job:
 
     def read(self, out, verdict):
         """What the guest sent, and how its machine ended (None: well)."""
-        ended = {}
+        current = None
         for line in out.splitlines():
-            m = TEST.match(line)
-            if m:
-                self.results.append([m[1], m[2], float(m[3]), m[4] or ""])
-            elif line.startswith("@ doctor "):
+            words = line.split()
+            if line.startswith("@ doctor "):
                 self.doctor = _json(line[9:])
+            elif line.startswith("@ begin "):
+                current = self.part(words[2])
             elif line.startswith("@ end "):
-                ended[line.split()[2]] = int(line.split()[3])
+                self.part(words[2]).status = int(words[3])
+                current = None
+            elif current:
+                current.read(line)
         failed = [r for r in self.results if r[0] == "FAIL"]
         if verdict and not (verdict.startswith("the guest reports") and failed):
             self.failures.append(verdict)
-        elif not self.results:
-            self.failures.append("no test ran")
-        elif ended.get(self.backend) is None:
-            self.failures.append("the tests did not end")
+        for p in self.parts:
+            if not p.results:
+                self.failures.append(f"{p.backend}: no test ran")
+            elif p.status is None:
+                self.failures.append(f"{p.backend}: the tests did not end")
         self._check_backends()
         if VERIFIER.search(out):
             self.failures.append("the verifier's or libbpf's words reached the screen")
@@ -73,12 +109,15 @@ class Job:
                 self.failures.append(f"{b} does not work: {said or 'doctor says nothing'}")
 
     def save(self):
+        """Per backend, for the report; what fails of the machine goes with each."""
         os.makedirs(os.path.dirname(self.file), exist_ok=True)
-        with open(self.file + ".json", "w") as f:
-            json.dump({"kernel": self.kernel.name, "arch": self.kernel.arch,
-                       "release": self.doctor.get("kernel"), "backend": self.backend,
-                       "doctor": self.doctor, "results": self.results, "failures": self.failures,
-                       "took": round(self.took, 1)}, f, indent=1)
+        for p in self.parts:
+            with open(os.path.join(os.path.dirname(self.file), p.backend + ".json"), "w") as f:
+                json.dump({"kernel": self.kernel.name, "arch": self.kernel.arch,
+                           "release": self.doctor.get("kernel"), "backend": p.backend,
+                           "doctor": self.doctor, "results": p.results,
+                           "retried": p.retried, "failures": self.failures,
+                           "took": round(self.took, 1)}, f, indent=1)
 
 
 def _json(text):
@@ -88,8 +127,8 @@ def _json(text):
         return {}
 
 
-def plan(mode, all_kernels):
-    """The jobs of a mode, as plan.list says."""
+def plan(mode, all_kernels, only=None):
+    """The jobs of a mode, as plan.list says; `only`: of these backends."""
     found = {}
     with open(PLAN) as f:
         lines = [x.split("#")[0].split() for x in f]
@@ -101,8 +140,8 @@ def plan(mode, all_kernels):
                 continue
             asked = k.backends if words[2] == "each" else words[2].split(",")
             for b in asked:
-                if b == "any" or b in k.backends:
-                    found.setdefault((k.name, b), Job(k, b, [])).tests += words[3:]
+                if (b == "any" or b in k.backends) and (not only or b in only):
+                    found.setdefault(k.name, Job(k)).part(b).tests += words[3:]
     return list(found.values())
 
 

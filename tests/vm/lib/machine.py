@@ -40,7 +40,7 @@ def check(arch):
 class Machine:
     """Started by the constructor; `out` is what the guest sent, `console` what its kernel said."""
 
-    def __init__(self, kernel, initrd, path, limit, silence=300, memory="1G"):
+    def __init__(self, kernel, initrd, path, limit, silence=500, memory="1G"):
         self.kernel, self.limit, self.silence = kernel, limit, silence
         self.out_path, self.console_path = path + ".out", path + ".console"
         for p in (self.out_path, self.console_path):
