@@ -23,14 +23,16 @@ VERIFIER = re.compile(r"libbpf:|BEGIN PROG LOAD LOG|processed \d+ insns")
 class Part:
     """The tests of one backend in one machine; `any`: the tests try all backends themselves."""
 
-    def __init__(self, backend, tests):
-        self.backend, self.tests = backend, list(tests)
+    def __init__(self, backend, tests, shell=None):
+        self.backend, self.tests, self.shell = backend, list(tests), shell
         self.results = []  # [verdict, test, seconds, reason]
         self.status = None  # of the runner; None: it did not end
         self.retried = []  # what it says of tests that were tried again
 
     @property
     def command(self):
+        if self.shell:
+            return {"name": self.backend, "argv": ["sh", "-c", self.shell], "env": ENV}
         argv = ["python3", "-u", "tests/live/run.py", *self.tests]
         if self.backend != "any":
             argv += ["--backend", self.backend]
@@ -47,8 +49,8 @@ class Part:
 class Job:
     """One machine: a kernel, and what is run in it, one part after the other."""
 
-    def __init__(self, kernel):
-        self.kernel, self.name, self.parts = kernel, kernel.name, []
+    def __init__(self, kernel, parts=()):
+        self.kernel, self.name, self.parts = kernel, kernel.name, list(parts)
         self.file = os.path.join(RESULTS, kernel.name, "machine")
         self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
 
@@ -91,7 +93,9 @@ class Job:
         if verdict and not (verdict.startswith("the guest reports") and failed):
             self.failures.append(verdict)
         for p in self.parts:
-            if not p.results:
+            if p.shell and p.status:
+                self.failures.append(f"the command ended with status {p.status}")
+            if not p.results and not p.shell:
                 self.failures.append(f"{p.backend}: no test ran")
             elif p.status is None:
                 self.failures.append(f"{p.backend}: the tests did not end")
@@ -108,10 +112,15 @@ class Job:
             if not got and b not in self.kernel.lacks:
                 self.failures.append(f"{b} does not work: {said or 'doctor says nothing'}")
 
+    def said(self):
+        """All that its commands printed."""
+        with open(self.file + ".out", errors="replace") as f:
+            return "".join(x for x in f if not x.startswith("@ "))
+
     def save(self):
         """Per backend, for the report; what fails of the machine goes with each."""
         os.makedirs(os.path.dirname(self.file), exist_ok=True)
-        for p in self.parts:
+        for p in (p for p in self.parts if not p.shell):
             with open(os.path.join(os.path.dirname(self.file), p.backend + ".json"), "w") as f:
                 json.dump({"kernel": self.kernel.name, "arch": self.kernel.arch,
                            "release": self.doctor.get("kernel"), "backend": p.backend,
