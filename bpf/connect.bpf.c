@@ -339,8 +339,8 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(attempt_state, struct sock *sk, int old, int new)
 {
-	on_attempt_state(sk, old, new);
 	twin_done(TWIN_ATTEMPT_STATE, sk);
+	on_attempt_state(sk, old, new);
 	return 0;
 }
 
@@ -400,8 +400,8 @@ static __always_inline int attempt_accepted(struct sock *sk)
 
 static __always_inline int attempt_accepted_first(struct sock *ret)
 {
-	attempt_accepted(ret);
 	twin_done(TWIN_ATTEMPT_ACCEPT, (void *)bpf_get_current_task());
+	attempt_accepted(ret);
 	return 0;
 }
 
@@ -580,8 +580,8 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 {
-	on_syscall_exit(regs, ret);
 	twin_done(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task());
+	on_syscall_exit(regs, ret);
 	return 0;
 }
 
@@ -616,8 +616,8 @@ static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 SEC("?tp_btf/kfree_skb")
 int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 {
-	on_attempt_dropped(skb, reason);
 	twin_done(TWIN_ATTEMPT_DROPPED, skb);
+	on_attempt_dropped(skb, reason);
 	return 0;
 }
 

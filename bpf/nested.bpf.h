@@ -20,43 +20,24 @@
 
 #include "store.bpf.h"
 
-/* An event is known by what it is about: a packet, a socket, a process. */
-static __always_inline __u64 *twin_mark(enum twin what, __u64 about)
-{
-	__u32 k = what * TWIN_SLOTS + ((about >> 8 ^ about >> 14) & (TWIN_SLOTS - 1));
+/*
+ * nested.bpf.c: functions of their own, as what a state change needs of the stack
+ * is all that 6.1 allows.  An event is known by what it is about: a packet, a
+ * socket, a process.
+ */
+int twin_mark(__u32 what, __u64 about);
+int twin_missed(__u32 what, __u64 about, __u32 hook);
 
-	return bpf_map_lookup_elem(&twins, &k);
-}
-
-/* At the end of the first program: what comes in an interrupt of it marks, too. */
+/* In the first program, before all else: then nothing of it has to be kept for it. */
 static __always_inline void twin_done(enum twin what, const void *about)
 {
-	__u64 n = number_of(about), *m = twin_mark(what, n);
-
-	barrier();
-	if (m)
-		*(volatile __u64 *)m = n;
+	twin_mark(what, number_of(about));
 }
 
 /* 1: the first program was left out, so that this event is the second's to handle. */
 static __always_inline int twin_wanted(enum twin what, const void *about, enum ev_hook hook)
 {
-	__u64 n = number_of(about), *m = twin_mark(what, n);
-	struct hook_stats *st;
-	__u32 k = hook;
-
-	/* Until all are attached the first may not be there yet. */
-	if (!m || !*(volatile __u32 *)&twins_on)
-		return 0;
-	if (*m == n) {
-		*m = 0;
-		return 0;
-	}
-	st = bpf_map_lookup_elem(&stats, &k);
-	if (!st)
-		return 0;
-	st->nested++;
-	return 1;
+	return twin_missed(what, number_of(about), hook);
 }
 
 #endif

@@ -84,8 +84,8 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/tcp_rcv_established")
 int BPF_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	on_rcv(sk, skb);
 	twin_done(TWIN_IN_EST, skb);
+	on_rcv(sk, skb);
 	return 0;
 }
 
@@ -104,8 +104,8 @@ int BPF_KPROBE(in_est_kprobe, struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/tcp_rcv_state_process")
 int BPF_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	on_rcv(sk, skb);
 	twin_done(TWIN_IN_STATE, skb);
+	on_rcv(sk, skb);
 	return 0;
 }
 

@@ -40,8 +40,8 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 SEC("?fentry/ip_queue_xmit")
 int BPF_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	on_xmit(sk, skb, 4);
 	twin_done(TWIN_OUT4, skb);
+	on_xmit(sk, skb, 4);
 	return 0;
 }
 
@@ -60,8 +60,8 @@ int BPF_KPROBE(out4_kprobe, struct sock *sk, struct sk_buff *skb)
 SEC("?fentry/inet6_csk_xmit")
 int BPF_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	on_xmit(sk, skb, 6);
 	twin_done(TWIN_OUT6, skb);
+	on_xmit(sk, skb, 6);
 	return 0;
 }
 

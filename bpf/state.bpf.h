@@ -186,8 +186,8 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, struct sock *sk, int old, int new)
 {
-	on_state(sk, old, new);
 	twin_done(TWIN_STATE, sk);
+	on_state(sk, old, new);
 	return 0;
 }
 
