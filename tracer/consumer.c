@@ -2,11 +2,13 @@
 #include "consumer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "names.h"
 #include "opts_file.h"
 #include "opts_output.h"
 #include "opts_run.h"
@@ -38,7 +40,8 @@ static void count(struct consumer *c)
 
 static int flush_sink(struct consumer *c)
 {
-	return result(c, sink__flush(&c->sink, STDOUT_FILENO), false);
+	return result(c, c->async ? output_submit(&c->output, &c->sink.out) : sink__flush(&c->sink, STDOUT_FILENO),
+		      false);
 }
 
 /* One record of output.  -ECANCELED: no more is wanted. */
@@ -49,19 +52,31 @@ static int print_event(void *ctx, const struct ev_hdr *ev)
 
 	if (c->full && ev->type != EV_LOST)
 		return -ECANCELED;
+	if (ev->type != EV_LOST) {
+		c->skipped = c->async && !output_wants(&c->output, ev->hook);
+		if (c->skipped)
+			return 0;
+	}
 	n = result(c, sink__event(&c->sink, ev), false);
 	if (n < 0)
 		return n;
-	if (ev->type != EV_LOST)
+	if (ev->type != EV_LOST) {
+		if (c->async)
+			output_mark(&c->output, ev->hook, sink__pending(&c->sink));
 		count(c);
+	}
 	return sink__pending(&c->sink) >= FLUSH_BYTES ? flush_sink(c) : 0;
 }
 
 static int print_text(void *ctx, const char *text, size_t n)
 {
 	struct consumer *c = ctx;
-	int err = c->full ? -ECANCELED : sink__text(&c->sink, text, n);
+	int err = 0;
 
+	if (c->full)
+		return -ECANCELED;
+	if (!c->skipped)
+		err = sink__text(&c->sink, text, n);
 	return err < 0 ? err : 0;
 }
 
@@ -114,18 +129,106 @@ void consumer__flush(struct consumer *c, __u64 mono_ns)
 {
 	if (sink__pending(&c->sink))
 		flush_sink(c);
+	if (c->async && output_reopen(&c->output))
+		consumer__account(c, mono_ns);
 	if (c->writer && !c->full)
 		result(c, writer__flush(c->writer, mono_ns), true);
+}
+
+int consumer__async(struct consumer *c, size_t limit, bool priority)
+{
+	int err = c->print ? output__open(&c->output, STDOUT_FILENO, limit, priority) : 0;
+
+	c->async = c->print && !err;
+	return err;
+}
+
+int consumer__fd(const struct consumer *c)
+{
+	return c->async ? c->output.event_fd : -1;
+}
+
+void consumer__check(struct consumer *c)
+{
+	if (c->async)
+		result(c, output_error(&c->output), false);
+}
+
+static void tell_output_lost(struct consumer *c, unsigned int hook, __u64 n, __u64 mono_ns)
+{
+	struct ev_lost ev = {
+		.hdr = { .type = EV_LOST, .len = sizeof(ev), .hook = hook, .mono_ns = mono_ns },
+		.count = n,
+	};
+
+	fprintf(stderr,
+		"tcplens: %" PRIu64 " records lost (%s): whoever reads the output is too slow: write to a file (-w), "
+		"or use a filter\n",
+		(uint64_t)n, hook_name(hook));
+	if (c->async)
+		print_event(c, &ev.hdr);
+}
+
+void consumer__account(struct consumer *c, __u64 mono_ns)
+{
+	for (unsigned int hook = 0; hook < HOOK_MAX; hook++) {
+		__u64 n = c->output.lost[hook] - c->told[hook];
+
+		c->told[hook] += n;
+		if (n)
+			tell_output_lost(c, hook, n, mono_ns);
+	}
+}
+
+__u64 consumer__lost(const struct consumer *c)
+{
+	__u64 sum = 0;
+
+	for (unsigned int hook = 0; hook < HOOK_MAX; hook++)
+		sum += c->output.lost[hook];
+	return sum;
+}
+
+/* What waits is written before the last lines come, for which there has to be room. */
+static void make_room(struct consumer *c, __u64 mono_ns)
+{
+	if (!c->async || c->err)
+		return;
+	if (c->output.shut)
+		c->stuck = !output_drain(&c->output, c->give_up, c->give_up_ctx);
+	output_reopen(&c->output);
+	c->skipped = c->output.shut;
+	consumer__account(c, mono_ns);
+}
+
+/* Whoever has closed the output has seen enough: for them nothing is lost. */
+static void end_output(struct consumer *c, __u64 mono_ns)
+{
+	__u64 lost;
+
+	if (!c->async)
+		return;
+	if (!c->err && !c->stuck)
+		output_drain(&c->output, c->give_up, c->give_up_ctx);
+	consumer__check(c);
+	lost = output__close(&c->output);
+	c->async = false;
+	if (c->err == -EPIPE)
+		return;
+	c->taken -= lost;
+	consumer__account(c, mono_ns);
 }
 
 void consumer__finish(struct consumer *c, __u64 mono_ns)
 {
 	const struct view_ops *ops = c->o->view->ops;
 
+	make_room(c, mono_ns);
 	if (c->print && !c->full && ops && ops->finish)
 		result(c, ops->finish(c->view, mono_ns), false);
 	if (sink__pending(&c->sink) && c->err != -EPIPE)
 		flush_sink(c);
+	end_output(c, mono_ns);
 	result(c, writer__close(c->writer, mono_ns), true);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "output.h"
 #include "sink.h"
 #include "view.h"
 #include "writer.h"
@@ -28,11 +29,35 @@ struct consumer {
 	bool full;   /* -c reached, or output failed: no record is wanted any more */
 	int err;     /* of output: why the run ends */
 	bool file_failed; /* err is about the file */
+	bool async;	  /* `output` writes to standard output; else it is written at once */
+	struct output output;
+	__u64 told[HOOK_MAX]; /* of output.lost */
+	bool stuck;	  /* at the end: nobody reads */
+	bool skipped;	  /* the last record was left out, and so is its text */
+	bool (*give_up)(void *ctx); /* at the end: what still waits is not waited for */
+	void *give_up_ctx;
 };
 
 /* 0, or a negative errno with one sentence in err. */
 int consumer__open(struct consumer *c, const struct session_opts *o, const struct writer_info *info,
 		   char *err, size_t errlen);
+
+/*
+ * From now on standard output may be slow: the drain does not wait for it, and
+ * records that find more than `limit` bytes waiting are left out and counted.
+ * 0 or a negative errno.
+ */
+int consumer__async(struct consumer *c, size_t limit, bool priority);
+
+/* Readable when consumer__check() has something to find; -1: never. */
+int consumer__fd(const struct consumer *c);
+void consumer__check(struct consumer *c);
+
+/* Records left out since the last call: told on stderr, and in the output. */
+void consumer__account(struct consumer *c, __u64 mono_ns);
+
+/* … all together, of those that `taken` does not count. */
+__u64 consumer__lost(const struct consumer *c);
 
 /* source.on_event; ctx is the consumer. */
 int consumer__event(void *ctx, const struct ev_hdr *ev);

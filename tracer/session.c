@@ -61,7 +61,7 @@ void session_summary(const struct consumer *c, const struct source *src)
 		fprintf(stderr, "tcplens: %" PRIu64 " records could not be understood (a bug in tcplens)\n",
 			(uint64_t)src->malformed);
 	fprintf(stderr, "tcplens: %" PRIu64 " records, %" PRIu64 " lost\n", (uint64_t)c->taken,
-		(uint64_t)source__lost(src));
+		(uint64_t)(source__lost(src) + consumer__lost(c)));
 }
 
 int session__run(const struct session_opts *o)

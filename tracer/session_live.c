@@ -33,6 +33,7 @@
 
 #define MS 1000000ULL
 #define ACCOUNT_NS (1000 * MS) /* how often losses are looked for */
+#define OUTPUT_MIN (1u << 20)  /* bytes that may wait for a slow reader, even with a smaller ring */
 #define LINGER_NS (50 * MS)    /* after the command's end: its sockets close down */
 
 struct session {
@@ -111,6 +112,22 @@ static void on_signals(struct session *s)
 	}
 }
 
+/* A second signal: whoever asks does not want to wait for a slow reader of our output. */
+static bool asked_again(void *ctx)
+{
+	struct session *s = ctx;
+	struct signalfd_siginfo si;
+	bool again = false;
+
+	while (read(s->sigfd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			child__reap(&s->child);
+		else
+			again = true;
+	}
+	return again;
+}
+
 /* Nanoseconds until something has to be done; -1: nothing is due. */
 static __s64 wait_ns(const struct session *s, __u64 now)
 {
@@ -149,6 +166,7 @@ static void account(struct session *s)
 	source__account(s->source);
 	/* NTP may have moved the wall clock. */
 	consumer__clock(&s->out, now, clock_mono_to_real());
+	consumer__account(&s->out, now);
 	consumer__flush(&s->out, now);
 }
 
@@ -165,18 +183,20 @@ static void tick(struct session *s)
 }
 
 /* Waits for signals, for what is due, and for a first record; then others are left to gather. */
-static int wait_for(struct session *s, struct pollfd pfd[3])
+static int wait_for(struct session *s, struct pollfd pfd[4])
 {
 	__s64 ns = wait_ns(s, clock_mono_ns());
 	struct timespec ts = { .tv_sec = ns / (__s64)(1000 * MS), .tv_nsec = ns % (__s64)(1000 * MS) };
 
 	pfd[0].fd = s->busy ? -1 : source__fd(s->source);
-	if (ppoll(pfd, 3, ns < 0 ? NULL : &ts, NULL) < 0)
+	if (ppoll(pfd, 4, ns < 0 ? NULL : &ts, NULL) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (pfd[1].revents)
 		on_signals(s);
 	if (pfd[2].revents & (POLLERR | POLLNVAL))
 		return s->out.err = s->out.err ? s->out.err : -EPIPE;
+	if (pfd[3].revents)
+		consumer__check(&s->out);
 	if (pfd[0].revents) {
 		s->busy = true;
 		s->drained_ns = clock_mono_ns();
@@ -191,6 +211,7 @@ static void loop(struct session *s)
 		{ .fd = s->sigfd, .events = POLLIN },
 		/* Only its error state: the reader of our output has gone. */
 		{ .fd = consumer__uses_stdout(&s->out) ? STDOUT_FILENO : -1, .events = 0 },
+		{ .fd = consumer__fd(&s->out), .events = POLLIN },
 	};
 
 	while (!s->out.stop && !wait_for(s, pfd) && !s->out.stop) {
@@ -328,6 +349,7 @@ static int open_consumer(struct session *s, char *err, size_t len)
 static int start(struct session *s, char *err, size_t len)
 {
 	int ret = s->sigfd = session_signals();
+	bool raised;
 
 	if (ret < 0)
 		goto fail;
@@ -350,8 +372,14 @@ static int start(struct session *s, char *err, size_t len)
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;
-	if (!s->o->run->no_priority && priority_raise())
+	raised = !s->o->run->no_priority && !priority_raise();
+	if (!s->o->run->no_priority && !raised)
 		session_note(s->o, "no real-time priority: records may be lost while all CPUs are busy");
+	s->out.give_up = asked_again;
+	s->out.give_up_ctx = s;
+	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN, raised);
+	if (ret)
+		goto fail;
 	pace__init(&s->pace, s->o->run->buffer);
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");

@@ -10,7 +10,7 @@ import signal
 import threading
 
 from lib import BACKEND, Case, main, quiesce, wait_until
-from lib.lens import Result, parse_json_lines
+from lib.lens import Result, parse_json_lines, parse_summary
 from lib.proc import run
 
 COUNTERS = """
@@ -146,6 +146,25 @@ class SmallBuffer(Produced):
         self.assertEqual(res.summary, (len(res.records), sum(res.lost.values())))
         self.assertGreater(res.summary[1], 0)
         self.account(res)
+
+
+    def test_reader_that_never_reads(self):
+        """The drain goes on; at the end what the pipe took and what is counted as lost is everything."""
+        r, w = os.pipe()
+        tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", stdout=w)
+        os.close(w)
+        self.end(*self.load("pingpong", "-j", "4", "-b", "1000"))
+        tl.expect(r"too slow", "err")
+        tl.signal(signal.SIGINT)
+        self.assertEqual(tl.wait(), 0, tl.said())
+        with os.fdopen(r, "rb") as f:
+            out = f.read()
+        whole = out[:out.rfind(b"\n") + 1]  # nobody waited for the rest of the last line
+        printed = [x for x in parse_json_lines(whole) if x["event"] != "lost"]
+        n, lost = parse_summary(tl.err)
+        self.assertEqual(n, len(printed))
+        produced = self.produced()
+        self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
 
 
 class DefaultBuffer(Produced):
