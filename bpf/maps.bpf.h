@@ -361,6 +361,7 @@ extern struct ids_map ids SEC(".maps");
 /* Programs that have a second one for what they are left out of; nested.bpf.h. */
 enum twin {
 	TWIN_STATE = 0,
+	TWIN_GONE,
 	TWIN_ATTEMPT_STATE,
 	TWIN_ATTEMPT_SYSCALL,
 	TWIN_ATTEMPT_DROPPED,

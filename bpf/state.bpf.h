@@ -218,13 +218,28 @@ static __always_inline void track_gone(struct sock *sk)
 	track_del(c, t);
 }
 
+static __always_inline void on_gone(struct sock *sk)
+{
+	sk = AS(struct sock, sk);
+	if (TRACK_WANTED)
+		track_gone(sk);
+	conn_del(sk);
+}
+
 /* tcp_v4_destroy_sock(), which both IP versions end in. */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(sock_gone, struct sock *sk)
 {
-	if (TRACK_WANTED)
-		track_gone(AS(struct sock, sk));
-	conn_del(AS(struct sock, sk));
+	twin_done(TWIN_GONE, sk);
+	on_gone(sk);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(gone_nested, struct sock *sk)
+{
+	if (twin_wanted(TWIN_GONE, sk, HOOK_LIFE))
+		on_gone(sk);
 	return 0;
 }
 

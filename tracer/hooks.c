@@ -60,6 +60,7 @@
 #define STATE_CHANGE TP("state_change", "inet_sock_set_state")
 #define STATE_NESTED TP("state_nested", "inet_sock_set_state", .nested = true)
 #define SOCK_GONE TP("sock_gone", "tcp_destroy_sock")
+#define GONE_NESTED TP("gone_nested", "tcp_destroy_sock", .nested = true)
 
 const struct hook hooks[] = {
 	{
@@ -239,7 +240,7 @@ const struct hook hooks[] = {
 		.name = "state-nested",
 		.records = HOOK_STATE,
 		.what = "state changes in an interrupt of another",
-		.need = NEED_STATES,
+		.need = NEED_STATES | NEED_TRACKS,
 		.progs = {
 			[BACKEND_FENTRY] = { STATE_NESTED },
 			[BACKEND_KPROBE] = { STATE_NESTED },
@@ -256,6 +257,17 @@ const struct hook hooks[] = {
 			[BACKEND_FENTRY] = { SOCK_GONE },
 			[BACKEND_KPROBE] = { SOCK_GONE },
 			[BACKEND_TRACEPOINT] = { SOCK_GONE },
+		},
+	},
+	{
+		.name = "end-nested",
+		.records = HOOK_LIFE,
+		.what = "the end of a socket in an interrupt of another's",
+		.need = NEED_LIFE,
+		.progs = {
+			[BACKEND_FENTRY] = { GONE_NESTED },
+			[BACKEND_KPROBE] = { GONE_NESTED },
+			[BACKEND_TRACEPOINT] = { GONE_NESTED },
 		},
 	},
 	{

@@ -110,6 +110,15 @@ class Case(unittest.TestCase):
         p.expect("^ready$")
         return p
 
+    def netem(self, ns, dev, *what):
+        """What leaves through the device is late, or lost; skips where the kernel has no netem."""
+        need_prog("tc")
+        try:
+            with ns:
+                run(["tc", "qdisc", "add", "dev", dev, "root", "netem", *what, "limit", "10000"])
+        except AssertionError as e:
+            raise unittest.SkipTest(f"this kernel has no netem: {str(e).splitlines()[-1]}") from None
+
     def hold_back(self, relay):
         """Frames stay in the relay until `relay.signal(SIGCONT)`."""
         relay.signal(signal.SIGSTOP)

@@ -48,6 +48,7 @@ static struct options {
 	int deferred; /* TCP_DEFER_ACCEPT */
 	int fastopen;
 	int waits; /* for a line on stdin before it starts */
+	int alone; /* server: no process for each of many jobs' connections */
 } opt = { .conns = 1, .jobs = 1, .bytes = 100000, .backlog = 128, .limit = 100 };
 
 union addr {
@@ -547,7 +548,7 @@ static void serve(const struct shape *s, int lfd)
 
 		if (fd < 0)
 			die("accept");
-		if (opt.jobs == 1) {
+		if (opt.jobs == 1 || opt.alone) {
 			s->server(fd);
 		} else if (!fork()) {
 			alarm(opt.limit);
@@ -558,7 +559,7 @@ static void serve(const struct shape *s, int lfd)
 			close(fd);
 		}
 	}
-	if (opt.jobs > 1)
+	if (opt.jobs > 1 && !opt.alone)
 		reap(total);
 	say("done", total);
 }
@@ -665,7 +666,7 @@ static const char *parse(int argc, char **argv)
 	const char *shape = "short";
 	int c;
 
-	while ((c = getopt(argc, argv, "a:p:l:s:n:j:b:r:q:t:T:mdfw")) >= 0) {
+	while ((c = getopt(argc, argv, "a:p:l:s:n:j:b:r:q:t:T:mdfwo")) >= 0) {
 		switch (c) {
 		case 'a': opt.addr = optarg; break;
 		case 'p': opt.port = atoi(optarg); break;
@@ -682,6 +683,7 @@ static const char *parse(int argc, char **argv)
 		case 'd': opt.deferred = 1; break;
 		case 'f': opt.fastopen = 1; break;
 		case 'w': opt.waits = 1; break;
+		case 'o': opt.alone = 1; break;
 		default: exit(2);
 		}
 	}
