@@ -12,6 +12,7 @@
 
 #include "opts_file.h"
 #include "opts_output.h"
+#include "progress.h"
 #include "session_run.h"
 
 void session_note(const struct session_opts *o, const char *fmt, ...)
@@ -57,11 +58,14 @@ int session_signals(void)
 
 void session_summary(const struct consumer *c, const struct source *src)
 {
+	char written[512];
+
 	if (src->malformed)
 		fprintf(stderr, "tcplens: %" PRIu64 " records could not be understood (a bug in tcplens)\n",
 			(uint64_t)src->malformed);
-	fprintf(stderr, "tcplens: %" PRIu64 " records, %" PRIu64 " lost\n", (uint64_t)c->taken,
-		(uint64_t)(source__lost(src) + consumer__lost(c)));
+	progress_written(c->writer, written, sizeof(written));
+	fprintf(stderr, "tcplens: %" PRIu64 " records, %" PRIu64 " lost%s\n", (uint64_t)c->taken,
+		(uint64_t)(source__lost(src) + consumer__lost(c)), written);
 }
 
 int session__run(const struct session_opts *o)

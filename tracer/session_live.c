@@ -26,6 +26,7 @@
 #include "pace.h"
 #include "priority.h"
 #include "privs.h"
+#include "progress.h"
 #include "seed.h"
 #include "session_run.h"
 #include "skel.h"
@@ -48,6 +49,7 @@ struct session {
 	struct origin origin;
 	struct child child;
 	struct cost cost;
+	struct progress progress;
 	int sigfd;
 	struct pace pace;
 	bool busy; /* records have come, so that more are left to gather */
@@ -95,8 +97,10 @@ static int on_event(void *ctx, const struct ev_hdr *ev)
 		if (!ev)
 			return 0;
 	}
-	if (ev->type == EV_LOST)
+	if (ev->type == EV_LOST) {
+		progress__clear(&s->progress);
 		tell_lost((const struct ev_lost *)ev, s->live.left_out_now);
+	}
 	return consumer__event(&s->out, ev);
 }
 
@@ -168,6 +172,7 @@ static void account(struct session *s)
 	consumer__clock(&s->out, now, clock_mono_to_real());
 	consumer__account(&s->out, now);
 	consumer__flush(&s->out, now);
+	progress__show(&s->progress, s->out.writer, source__lost(s->source));
 }
 
 /* What the kernel has gathered is drained first, so that the view sees all of its interval. */
@@ -239,6 +244,7 @@ static void finish(struct session *s)
 		source__account(s->source);
 	}
 	consumer__finish(&s->out, clock_mono_ns());
+	progress__clear(&s->progress);
 	session_summary(&s->out, s->source);
 	if (s->o->run->stats)
 		cost__tell(&s->cost, s->skel, &s->report, s->source, s->out.taken,
@@ -383,6 +389,7 @@ static int start(struct session *s, char *err, size_t len)
 	pace__init(&s->pace, s->o->run->buffer);
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
+	progress__init(&s->progress, s->o->output->quiet || s->out.print);
 	session_ready(s->o->run->ready_fd);
 	if (s->o->run->duration)
 		s->end_ns = clock_mono_ns() + (__u64)(s->o->run->duration * 1e9);

@@ -92,6 +92,7 @@ static int open_file(struct writer *w)
 		return -errno;
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
 	w->written = w->tail = 0;
+	w->files++;
 	return w->ops->begin(w);
 }
 
@@ -166,6 +167,7 @@ static int push(struct writer *w)
 	if (tail >= 0)
 		w->tail = tail;
 	w->written += n;
+	w->bytes += n;
 	outbuf_reset(&w->out);
 	return 0;
 }

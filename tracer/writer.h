@@ -75,6 +75,8 @@ struct writer {
 	__u32 snap;	    /* payload bytes per packet that may be kept */
 	__u64 records;	    /* in all files, those that are counted */
 	__u64 lost[HOOK_MAX]; /* as told by EV_LOST, in all files */
+	__u64 bytes;	    /* in all files, those that -W has written over included */
+	__u64 files;	    /* that were begun */
 
 	/* The rest is writer.c's. */
 	const struct opts_file *o;

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -226,6 +227,39 @@ class Pipes(Recorded):
         self.assertIn(b"terminal", p.err)
         os.close(slave)
         os.close(master)
+
+
+class Told(Recorded):
+    def test_progress(self):
+        """On a terminal: what is written, while it runs; then one line that stays."""
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        ns, path = self.place(), self.path("x.tcpl")
+        p = self.lens("record", "-w", path, "--netns", ns.path, json=False, stderr=slave)
+        os.close(slave)
+        said = b""
+        while not re.search(rb"\r\x1b\[Ktcplens: [1-9]\d* records, 0 lost, [\d.]+ k?[Bb]\w*; Ctrl-C", said):
+            self.call(ns)
+            if select.select([master], [], [], 0.1)[0]:
+                said += os.read(master, 1 << 16)
+        p.signal(signal.SIGINT)
+        self.assertEqual(p.wait(), 0)
+        while select.select([master], [], [], 0)[0]:
+            try:
+                said += os.read(master, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+        last = said.replace(b"\r\n", b"\n").splitlines()[-1].rpartition(b"\x1b[K")[2].decode()
+        self.assertRegex(last, rf"^tcplens: \d+ records, 0 lost; [\d.]+ kB in {path}$")
+
+    def test_nothing_but_a_terminal(self):
+        ns, path = self.place(), self.path("x.tcpl")
+        tl = self.lens("record", "-q", "-w", path, "--netns", ns.path, json=False)
+        self.call(ns, 3)
+        quiesce(ns)
+        err = tl.stop().err.decode()
+        size = os.path.getsize(path)
+        self.assertRegex(err, rf"^tcplens: \d+ records, 0 lost; {size / 1000:.0f} kB in {path}\n$")
 
 
 class Damage(Recorded):
