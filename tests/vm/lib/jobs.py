@@ -158,7 +158,9 @@ class Runner:
     """Runs jobs, a few machines at a time; `say` gets (job, text) as they end."""
 
     def __init__(self, jobs, parallel, say, limit, refresh=False):
-        self.todo, self.parallel, self.say = list(jobs), parallel, say
+        # The slowest first (the other architecture), so that none is left to run alone.
+        self.todo = sorted(jobs, key=lambda j: (j.kernel.arch == image.HOST, -len(j.parts)))
+        self.parallel, self.say = parallel, say
         self.limit, self.refresh = limit, refresh
         self.jobs, self.bases, self.bad = list(jobs), {}, {}
         self.lock = threading.Lock()
