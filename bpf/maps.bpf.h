@@ -373,8 +373,8 @@ enum twin {
 	TWIN_MAX,
 };
 
-/* What the first of them has handled on this CPU: several marks each, by what the event is about. */
-#define TWIN_SLOTS 64
+/* What the first of them has handled on this CPU: several marks each, by process and by what the event is about. */
+#define TWIN_SLOTS 256
 struct twins_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, TWIN_MAX * TWIN_SLOTS);

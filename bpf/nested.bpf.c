@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "nested.bpf.h"
 
+/*
+ * Between a mark and the look for it another process, or an interrupt, may make
+ * its own; in the same place, the event would be handled twice.
+ */
 static __always_inline __u64 *mark_of(__u32 what, __u64 about)
 {
-	__u32 k = what * TWIN_SLOTS + ((about >> 8 ^ about >> 14) & (TWIN_SLOTS - 1));
+	__u32 hash = (about >> 8 ^ about >> 9 ^ about >> 14) & 15;
+	__u32 pid = bpf_get_current_pid_tgid();
+	__u32 k = what * TWIN_SLOTS + ((pid & 15) << 4 | hash);
 
 	return bpf_map_lookup_elem(&twins, &k);
 }

@@ -494,6 +494,21 @@ static int bound_socket(const union addr *to)
 	return fd;
 }
 
+/* The connection before, from the same port, may still wait for the ACK of its FIN. */
+static int connect_again(int fd, const union addr *to, socklen_t len)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int tries = 0; tries < 20000; tries++) {
+		if (!connect(fd, &to->sa, len))
+			return 0;
+		if (!opt.lport || errno != EADDRNOTAVAIL)
+			return -1;
+		nanosleep(&ms, NULL);
+	}
+	return -1;
+}
+
 static void client_job(const struct shape *s)
 {
 	for (int i = 0; i < opt.conns; i++) {
@@ -504,7 +519,7 @@ static void client_job(const struct shape *s)
 		if (opt.fastopen &&
 		    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one)))
 			die("TCP_FASTOPEN_CONNECT");
-		if (connect(fd, &to.sa, len))
+		if (connect_again(fd, &to, len))
 			die("connect");
 		s->client(fd);
 	}

@@ -6,6 +6,7 @@ import fnmatch
 import json
 import os
 import re
+import subprocess
 import threading
 import time
 
@@ -17,6 +18,7 @@ TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)( \(try \d+\))?(?:: (.*)
 # An emulated machine is slow, more so on a busy host.  A test's limit is less than the silence
 # that machine.py takes for a hang, so that the test says what it waited for.
 ENV = {"TCPLENS_LIVE_WAIT": "200", "TCPLENS_LIVE_TIMEOUT": "400", "TCPLENS_VM": "1"}
+COMMIT = ""  # set by Runner
 VERIFIER = re.compile(r"libbpf:|BEGIN PROG LOAD LOG|processed \d+ insns")
 
 
@@ -123,10 +125,20 @@ class Job:
         for p in (p for p in self.parts if not p.shell):
             with open(os.path.join(os.path.dirname(self.file), p.backend + ".json"), "w") as f:
                 json.dump({"kernel": self.kernel.name, "arch": self.kernel.arch,
-                           "release": self.doctor.get("kernel"), "backend": p.backend,
+                           "commit": COMMIT, "release": self.doctor.get("kernel"), "backend": p.backend,
                            "doctor": self.doctor, "results": p.results,
                            "retried": p.retried, "failures": self.failures,
                            "took": round(self.took, 1)}, f, indent=1)
+
+
+def commit():
+    """Of what is tested; "" outside of a checkout."""
+    try:
+        r = subprocess.run(["git", "-C", image.TOP, "describe", "--always", "--dirty"],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return ""
+    return r.stdout.strip()
 
 
 def _json(text):
@@ -171,6 +183,8 @@ class Runner:
         os.makedirs(image.BUILD, exist_ok=True)
         with open(os.path.join(image.BUILD, "lock"), "w") as f:
             fcntl.flock(f, fcntl.LOCK_EX)  # two runs in one tree do not build at once
+            global COMMIT
+            COMMIT = commit()
             self._prepare()
 
     def _prepare(self):
