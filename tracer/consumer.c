@@ -82,8 +82,11 @@ static int print_text(void *ctx, const char *text, size_t n)
 
 static int write_event(struct consumer *c, const struct ev_hdr *ev)
 {
-	int err = result(c, writer__event(c->writer, ev), true);
+	int err;
 
+	if (writer__leaves_out(c->writer, ev))
+		return 0;
+	err = result(c, writer__event(c->writer, ev), true);
 	if (!err && !c->print && writer__counts(c->writer, ev))
 		count(c);
 	return err;
@@ -129,7 +132,8 @@ void consumer__flush(struct consumer *c, __u64 mono_ns)
 {
 	if (sink__pending(&c->sink))
 		flush_sink(c);
-	if (c->async && output_reopen(&c->output))
+	if ((c->async && output_reopen(&c->output)) ||
+	    (c->writer && c->writer->async && output_reopen(&c->writer->output)))
 		consumer__account(c, mono_ns);
 	if (c->writer && !c->full)
 		result(c, writer__flush(c->writer, mono_ns), true);
@@ -140,7 +144,7 @@ int consumer__async(struct consumer *c, size_t limit, bool priority)
 	int err = c->print ? output__open(&c->output, STDOUT_FILENO, limit, priority) : 0;
 
 	c->async = c->print && !err;
-	return err;
+	return err ? err : writer__async(c->writer, limit, priority);
 }
 
 int consumer__fd(const struct consumer *c)
@@ -152,9 +156,11 @@ void consumer__check(struct consumer *c)
 {
 	if (c->async)
 		result(c, output_error(&c->output), false);
+	if (c->writer && c->writer->async)
+		result(c, output_error(&c->writer->output), true);
 }
 
-static void tell_output_lost(struct consumer *c, unsigned int hook, __u64 n, __u64 mono_ns)
+static void tell_left_out(struct consumer *c, unsigned int hook, __u64 n, __u64 mono_ns, bool file)
 {
 	struct ev_lost ev = {
 		.hdr = { .type = EV_LOST, .len = sizeof(ev), .hook = hook, .mono_ns = mono_ns },
@@ -165,27 +171,37 @@ static void tell_output_lost(struct consumer *c, unsigned int hook, __u64 n, __u
 		"tcplens: %" PRIu64 " records lost (%s): whoever reads the output is too slow: write to a file (-w), "
 		"or use a filter\n",
 		(uint64_t)n, hook_name(hook));
-	if (c->async)
+	if (!file && c->async)
 		print_event(c, &ev.hdr);
+	else if (file && c->writer->async)
+		write_event(c, &ev.hdr);
+}
+
+static void account(struct consumer *c, const __u64 *lost, __u64 *told, __u64 mono_ns, bool file)
+{
+	for (unsigned int hook = 0; hook < HOOK_MAX; hook++) {
+		__u64 n = lost[hook] - told[hook];
+
+		told[hook] += n;
+		if (n)
+			tell_left_out(c, hook, n, mono_ns, file);
+	}
 }
 
 void consumer__account(struct consumer *c, __u64 mono_ns)
 {
-	for (unsigned int hook = 0; hook < HOOK_MAX; hook++) {
-		__u64 n = c->output.lost[hook] - c->told[hook];
-
-		c->told[hook] += n;
-		if (n)
-			tell_output_lost(c, hook, n, mono_ns);
-	}
+	account(c, c->output.lost, c->told, mono_ns, false);
+	if (c->writer)
+		account(c, c->writer->output.lost, c->told_file, mono_ns, true);
 }
 
 __u64 consumer__lost(const struct consumer *c)
 {
+	const struct output *o = c->print || !c->writer ? &c->output : &c->writer->output;
 	__u64 sum = 0;
 
 	for (unsigned int hook = 0; hook < HOOK_MAX; hook++)
-		sum += c->output.lost[hook];
+		sum += o->lost[hook];
 	return sum;
 }
 
@@ -219,6 +235,21 @@ static void end_output(struct consumer *c, __u64 mono_ns)
 	consumer__account(c, mono_ns);
 }
 
+static void end_pipe(struct consumer *c, __u64 mono_ns)
+{
+	__u64 lost;
+
+	if (!c->writer || !c->writer->async)
+		return;
+	consumer__account(c, mono_ns);
+	lost = writer__drain(c->writer, mono_ns, c->give_up, c->give_up_ctx);
+	if (c->err == -EPIPE)
+		return;
+	if (!c->print)
+		c->taken -= lost;
+	consumer__account(c, mono_ns);
+}
+
 void consumer__finish(struct consumer *c, __u64 mono_ns)
 {
 	const struct view_ops *ops = c->o->view->ops;
@@ -229,6 +260,7 @@ void consumer__finish(struct consumer *c, __u64 mono_ns)
 	if (sink__pending(&c->sink) && c->err != -EPIPE)
 		flush_sink(c);
 	end_output(c, mono_ns);
+	end_pipe(c, mono_ns);
 	result(c, writer__close(c->writer, mono_ns), true);
 }
 

@@ -31,7 +31,8 @@ struct consumer {
 	bool file_failed; /* err is about the file */
 	bool async;	  /* `output` writes to standard output; else it is written at once */
 	struct output output;
-	__u64 told[HOOK_MAX]; /* of output.lost */
+	__u64 told[HOOK_MAX];	   /* of output.lost */
+	__u64 told_file[HOOK_MAX]; /* of writer->output.lost */
 	bool stuck;	  /* at the end: nobody reads */
 	bool skipped;	  /* the last record was left out, and so is its text */
 	bool (*give_up)(void *ctx); /* at the end: what still waits is not waited for */
@@ -43,7 +44,7 @@ int consumer__open(struct consumer *c, const struct session_opts *o, const struc
 		   char *err, size_t errlen);
 
 /*
- * From now on standard output may be slow: the drain does not wait for it, and
+ * From now on standard output, or a pipe that is recorded to, may be slow: the drain does not wait for it, and
  * records that find more than `limit` bytes waiting are left out and counted.
  * 0 or a negative errno.
  */

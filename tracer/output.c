@@ -15,7 +15,7 @@
 #define MS 1000000ULL
 #define FULL_NS (10 * MS)   /* how long a submitter waits for room */
 #define STUCK_NS (2000 * MS) /* nothing at all is taken for so long: nobody reads */
-#define PATIENCE_NS (10000 * MS)
+#define PATIENCE_NS (30000 * MS)
 #define LOOK_NS (10 * MS)
 #define DEBT_NS (1 * MS)
 /* Makes write() return what it has done so far. */

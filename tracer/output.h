@@ -71,7 +71,7 @@ int output_submit(struct output *o, struct outbuf *b);
 bool output_reopen(struct output *o);
 
 /*
- * Waits until all is written: true.  Not longer than ten seconds, or two in
+ * Waits until all is written: true.  Not longer than half a minute, or two seconds in
  * which nothing is taken, or until give_up() says so.
  */
 bool output_drain(struct output *o, bool (*give_up)(void *ctx), void *ctx);

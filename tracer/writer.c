@@ -147,6 +147,18 @@ static void cut(struct writer *w, size_t n)
 		errno = 0; /* told already: the disk is full */
 }
 
+static int push_async(struct writer *w)
+{
+	size_t n = w->out.len;
+	int err = output_submit(&w->output, &w->out);
+
+	if (err)
+		w->failed = true;
+	else
+		w->written += n;
+	return err;
+}
+
 static int push(struct writer *w)
 {
 	off_t tail;
@@ -155,6 +167,8 @@ static int push(struct writer *w)
 
 	if (w->failed || w->fd < 0)
 		return w->failed ? -EIO : 0;
+	if (w->async)
+		return push_async(w);
 	err = outbuf_error(&w->out) ? -ENOMEM : write_all(w->fd, w->out.p, w->out.len, &n);
 	if (err) {
 		w->failed = true;
@@ -274,6 +288,25 @@ bool writer__counts(const struct writer *w, const struct ev_hdr *ev)
 	return ev->type != EV_LOST && (!w->ops->counts || (w->ops->counts & 1U << ev->type));
 }
 
+int writer__async(struct writer *w, size_t limit, bool priority)
+{
+	int err;
+
+	/* What rotates is a file as a rule, and else a device that takes everything. */
+	if (!w || w->regular || w->o->size || w->o->seconds)
+		return 0;
+	err = output__open(&w->output, w->fd, limit, priority);
+	w->async = !err;
+	return err;
+}
+
+bool writer__leaves_out(struct writer *w, const struct ev_hdr *ev)
+{
+	if (!w->async || ev->type == EV_LOST || !w->output.shut)
+		return false;
+	return !writer__counts(w, ev) || !output_wants(&w->output, ev->hook);
+}
+
 int writer__event(struct writer *w, const struct ev_hdr *ev)
 {
 	int err = 0;
@@ -288,6 +321,8 @@ int writer__event(struct writer *w, const struct ev_hdr *ev)
 		w->lost[ev->hook] += ((const struct ev_lost *)ev)->count;
 	else if (writer__counts(w, ev))
 		w->records++;
+	if (w->async && writer__counts(w, ev))
+		output_mark(&w->output, ev->hook, w->out.len);
 	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
 }
 
@@ -317,6 +352,26 @@ int writer__flush(struct writer *w, __u64 mono_ns)
 	if (!err && w->out.len)
 		err = push(w);
 	return err ? err : w->done ? -ECANCELED : 0;
+}
+
+__u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx), void *ctx)
+{
+	__u64 lost;
+
+	if (!w || !w->async)
+		return 0;
+	if (!w->failed) {
+		int err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
+
+		if (!err && w->ops->end)
+			err = w->ops->end(w, mono_ns);
+		if (!err && !push(w))
+			output_drain(&w->output, give_up, ctx);
+	}
+	w->failed = true; /* nothing more is to be written */
+	lost = output__close(&w->output);
+	w->async = false;
+	return lost;
 }
 
 int writer__close(struct writer *w, __u64 mono_ns)

@@ -13,6 +13,7 @@
 
 #include "event.h"
 #include "outbuf.h"
+#include "output.h"
 
 struct writer;
 struct opts_file;
@@ -78,6 +79,9 @@ struct writer {
 	__u64 bytes;	    /* in all files, those that -W has written over included */
 	__u64 files;	    /* that were begun */
 
+	bool async; /* `output` writes: to a pipe, which may be slow */
+	struct output output;
+
 	/* The rest is writer.c's. */
 	const struct opts_file *o;
 	char *path; /* of the current file; NULL: none was opened */
@@ -106,6 +110,16 @@ const struct writer_ops *writer_format_of(const char *path);
 int writer__open(struct writer **w, const struct opts_file *o, const struct writer_info *info,
 		 char *err, size_t errlen);
 
+/*
+ * From now on a pipe may be slow: records that find more than `limit` bytes
+ * waiting are left out and counted (w->output.lost).  Files are not waited for
+ * by the kernel, and are written at once.  0 or a negative errno.
+ */
+int writer__async(struct writer *w, size_t limit, bool priority);
+
+/* Is this record to be left out, being counted as lost? */
+bool writer__leaves_out(struct writer *w, const struct ev_hdr *ev);
+
 /* 0; -ECANCELED: -W says that it is enough; or the negative errno of a write. */
 int writer__event(struct writer *w, const struct ev_hdr *ev);
 
@@ -120,6 +134,12 @@ int writer__tick(struct writer *w, __u64 mono_ns);
 
 /* Hands everything to the kernel, so that no kill can lose it; rotates where -G is due. */
 int writer__flush(struct writer *w, __u64 mono_ns);
+
+/*
+ * Before writer__close(): what waits is written, as by output_drain(), and how
+ * many records were not.
+ */
+__u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx), void *ctx);
 
 /* Ends the current file. A full disk's file is cut behind its last whole record, and ended. */
 int writer__close(struct writer *w, __u64 mono_ns);

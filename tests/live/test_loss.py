@@ -7,10 +7,11 @@ Loss accounting: printed + lost = produced, where the kernel's own counters
 
 import os
 import signal
+import subprocess
 import threading
 
 from lib import BACKEND, Case, main, quiesce, wait_until
-from lib.lens import Result, parse_json_lines, parse_summary
+from lib.lens import TCPLENS, Result, parse_json_lines, parse_summary
 from lib.proc import run
 
 COUNTERS = """
@@ -163,6 +164,25 @@ class SmallBuffer(Produced):
         printed = [x for x in parse_json_lines(whole) if x["event"] != "lost"]
         n, lost = parse_summary(tl.err)
         self.assertEqual(n, len(printed))
+        produced = self.produced()
+        self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
+
+
+    def test_pipe_that_nobody_reads(self):
+        """The same with -w -: what the pipe took is a readable beginning."""
+        r, w = os.pipe()
+        tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", "-w", "-", "--format", "tcpl",
+                       json=False, stdout=w)
+        os.close(w)
+        self.end(*self.load("pingpong", "-j", "4", "-b", "1000"))
+        tl.expect(r"too slow", "err")
+        tl.signal(signal.SIGINT)
+        self.assertEqual(tl.wait(), 0, tl.said())
+        n, lost = parse_summary(tl.err)
+        with os.fdopen(r, "rb") as f:
+            read = subprocess.run([TCPLENS, "trace", "-r", "-", "--json"], input=f.read(), capture_output=True)
+        got = [x for x in parse_json_lines(read.stdout) if x["event"] != "lost"]
+        self.assertEqual(n, len(got))
         produced = self.produced()
         self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
 
