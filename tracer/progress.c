@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "errmsg.h"
 #include "opts_file.h"
 #include "writer.h"
 
@@ -58,8 +57,8 @@ void progress_written(const struct writer *w, char *buf, size_t len)
 	if (!strcmp(w->o->write, "-"))
 		snprintf(buf, len, "; %s written", size);
 	else if (w->files == 1)
-		snprintf(buf, len, "; %s in %s", size, errmsg_quote(w->path, strlen(w->path)));
+		snprintf(buf, len, "; %s in %s", size, w->path);
 	else
 		snprintf(buf, len, "; %s in %llu files, the last one %s", size, (unsigned long long)w->files,
-			 errmsg_quote(w->path, strlen(w->path)));
+			 w->path);
 }

@@ -116,6 +116,9 @@ static int cut_off(const struct rec_reader *r, char *err, size_t errlen)
 /* The parts that every version has. */
 static int check_start(const struct rec_header *h, size_t n, char *err, size_t errlen)
 {
+	if (n >= 4 && !memcmp(h->magic, "\n\r\r\n", 4))
+		return errmsg(err, errlen, -EINVAL,
+			      "this is a pcapng file, which Wireshark and tcpdump read; -r reads what -w FILE.tcpl has written");
 	if (n < sizeof(h->magic) || memcmp(h->magic, REC_MAGIC, sizeof(h->magic)))
 		return errmsg(err, errlen, -EINVAL, n ? "this is no recording of tcplens (made with -w)" :
 							"the recording is empty");

@@ -9,6 +9,7 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -16,7 +17,7 @@ from lib import BACKEND, TCPLENS, Case, main, quiesce
 from lib.lens import parse_json_lines, parse_summary
 from lib.pcapng import File
 
-VIEWS = ("trace", "states", "life", "latency")
+VIEWS = ("trace", "states", "connect", "life", "latency", "loss")
 # What two tracers of the same traffic measure each for itself; with more hooks it is known better how.
 OWN = re.compile(r"time|mono_ns|conn|.*_us|owner|verdict|limit")
 
@@ -46,6 +47,12 @@ class Recorded(Case):
                         "-p", ns.port, "-s", "short", "-n", str(n)], ns=ns)
         p.check()
         return p
+
+    def refuse(self, ns, n=3):
+        """Connects to where nobody listens: something for `loss`."""
+        for _ in range(n):
+            with ns, socket.socket() as s:
+                self.assertNotEqual(s.connect_ex(("127.0.0.1", 1)), 0)
 
     def read(self, view, path, *opts, rc=0, json=False, **kw):
         argv = [TCPLENS, view, "-r", path, *opts] + (["--json"] if json else [])
@@ -81,12 +88,14 @@ class Recorded(Case):
 class SameAsLive(Recorded):
     def test_byte_for_byte(self):
         """The very run: printed, and written at the same time."""
-        for opts in ((), ("-T",), ("-t", "-S"), ("--json",), ("--json", "--fields", "+tid")):
-            for view in VIEWS:
+        more = (("-T",), ("-t", "-S"), ("--json", "--fields", "+tid"))
+        for opts in ((), ("--json",), *more):
+            for view in VIEWS if opts not in more else ("trace", "states"):
                 with self.subTest(view=view, opts=opts):
                     ns, path = self.place(), self.path("x.tcpl")
                     tl = self.lens(view, "--print", "-w", path, "--netns", ns.path, *opts, json=False)
                     self.call(ns, 5)
+                    self.refuse(ns)
                     quiesce(ns)
                     live = tl.stop()
                     again = self.read(view, path, *opts)
@@ -100,6 +109,7 @@ class SameAsLive(Recorded):
         tls = {v: self.lens(v, "--netns", ns.path) for v in VIEWS}
         rec = self.lens("record", "-w", path, "--netns", ns.path, json=False)
         self.call(ns, 20)
+        self.refuse(ns)
         quiesce(ns)
         rec.stop()
         for view, tl in tls.items():
@@ -401,6 +411,9 @@ class Refused(Recorded):
         self.refuses(["states", "-q", "-r", only], "no state records", rc=1)
         self.refuses(["latency", "-q", "-r", path, "--outliers", "1"], "--outliers", rc=1)
         self.refuses(["trace", "-r", text], "no recording", rc=1)
+        packets = self.path("x.pcapng")
+        self.read("record", path, "-w", packets)
+        self.refuses(["trace", "-r", packets], "pcapng", rc=1)
         self.refuses(["trace", "-r", "/no/such/file"], "/no/such/file", "No such file", rc=1)
         self.refuses(["trace", "-r", self.dir], "is a directory", rc=1)
         self.refuses(["trace", "-r", "/dev/null"], "is empty", rc=1)

@@ -278,6 +278,7 @@ static const struct {
 	{ "-C 5", "-w FILE" },
 	{ "--print", "-w FILE" },
 	{ "--format tcpl", "-w FILE" },
+	{ "-w x.pcap", "name it .pcapng" },
 	{ "-w x -W 5", "-W counts the files that -C or -G begin" },
 	{ "-w - -C 5", "standard output can't be rotated" },
 	{ "-w - -G 5", "standard output can't be rotated" },
