@@ -118,7 +118,7 @@ static int check_start(const struct rec_header *h, size_t n, char *err, size_t e
 {
 	if (n >= 4 && !memcmp(h->magic, "\n\r\r\n", 4))
 		return errmsg(err, errlen, -EINVAL,
-			      "this is a pcapng file, which Wireshark and tcpdump read; -r reads what -w FILE.tcpl has written");
+			      "this is no recording but a pcapng file, which Wireshark and tcpdump read; -r reads what -w FILE.tcpl has written");
 	if (n < sizeof(h->magic) || memcmp(h->magic, REC_MAGIC, sizeof(h->magic)))
 		return errmsg(err, errlen, -EINVAL, n ? "this is no recording of tcplens (made with -w)" :
 							"the recording is empty");
