@@ -301,7 +301,8 @@ class Parts(Waits):
         connect, = self.calls(client, "connect")
         asks, answers = self.calls(client, "write"), self.calls(server, "write")
         told = self.told()
-        self.agree(told, False, "handshake", [Truth(connect, Instant(connect.most))])
+        self.agree(told, False, "handshake", [Truth(connect, connect)])
+        self.assertGreaterEqual(told[False, "handshake"][1]["min_us"], 80000)
         trips = [Truth(w, Instant(t.least + 40 * MS, t.most + 40 * MS)) for w, t in zip(asks, answers)]
         self.agree(told, False, "network", trips)
         self.agree(told, False, "peer-think", trips)
