@@ -213,7 +213,8 @@ class Pipes(Recorded):
     def test_interrupted_while_waiting(self):
         r, w = os.pipe()
         with open(self.sample(), "rb") as f:
-            os.write(w, f.read(3000))
+            data = f.read()
+        os.write(w, data[:min(len(data) // 2, 60000)])
         show = self.spawn([TCPLENS, "trace", "-r", "-"], stdin=r)
         os.close(r)
         show.expect("SYN,ACK")
@@ -228,7 +229,7 @@ class Pipes(Recorded):
         os.close(w)
         os.close(r)
         self.assertEqual(p.wait(), 0, p.said())
-        self.assertNotIn(b"written", p.err)
+        self.assertNotIn(b"can't", p.err)
 
     def test_no_terminal(self):
         master, slave = pty.openpty()
