@@ -42,6 +42,7 @@
 #define ATTEMPT_LISTENER 0x20 /* lpid, lcomm */
 #define ATTEMPT_MOST 0x40     /* accepted before now, unseen */
 #define ATTEMPT_RETRANS 0x80  /* retrans */
+#define ATTEMPT_OLD 0x100     /* was under way, or waited to be accepted, when tracing began */
 
 struct attempt {
 	__u64 begin_ns; /* connect() was called, or the first SYN-ACK left; 0: unknown */
@@ -51,9 +52,9 @@ struct attempt {
 	__u32 retrans;
 	__u32 lpid;
 	char lcomm[16];
-	__u8 bits;   /* ATTEMPT_* */
+	__u16 bits;  /* ATTEMPT_* */
 	__u8 result; /* enum ev_result, when it is told */
-	__u8 pad[2];
+	__u8 pad;
 };
 
 struct attempts_map {
@@ -101,7 +102,7 @@ static __always_inline void attempt_del(struct sock *sk)
 	bpf_map_delete_elem(&attempts, &k);
 }
 
-static __always_inline __u8 result_of(__u32 err, __u8 bits)
+static __always_inline __u8 result_of(__u32 err, __u16 bits)
 {
 	if (bits & ATTEMPT_BLOCKED)
 		return RESULT_BLOCKED;
@@ -116,6 +117,7 @@ static __always_inline __u8 result_of(__u32 err, __u8 bits)
 	case E_NETUNREACH:
 	case E_HOSTDOWN:
 	case E_NETDOWN:
+	case E_INVAL: /* a route that is a blackhole (fib_props[]); a link-local address without a device */
 		return RESULT_UNREACHABLE;
 	case E_CONNRESET:
 	case E_PIPE: /* tcp_reset() of a peer that had sent its FIN */
@@ -201,7 +203,7 @@ static __always_inline void attempt_end(struct sock *sk, struct attempt *a, __u8
 	c = conn_get_or_add(sk, &e);
 	a->result = result;
 	/* SYNs; of a passive one what its request counted (tcp_create_openreq_child()). */
-	if (a->begin_ns && !(a->bits & ATTEMPT_RETRANS)) {
+	if ((a->begin_ns || !(a->bits & ATTEMPT_IN)) && !(a->bits & ATTEMPT_RETRANS)) {
 		a->retrans = RD(AS(struct tcp_sock, sk), total_retrans);
 		a->bits |= ATTEMPT_RETRANS;
 	}
@@ -209,7 +211,7 @@ static __always_inline void attempt_end(struct sock *sk, struct attempt *a, __u8
 		attempt_tell(a, c, &e);
 }
 
-static __always_inline void attempt_begin(struct sock *sk, __u64 now, __u8 bits)
+static __always_inline void attempt_begin(struct sock *sk, __u64 now, __u16 bits)
 {
 	struct attempt a = {}, *old = attempt_get(sk);
 	__u64 k = (__u64)sk;
@@ -362,7 +364,7 @@ int BPF_PROG(attempt_gone, struct sock *sk)
 		return 0;
 	if (a->bits & ATTEMPT_IN) {
 		/* Not established: its twin was (inet_csk_complete_hashdance()). */
-		if (a->est_ns)
+		if (a->est_ns || (a->bits & ATTEMPT_OLD))
 			attempt_end(sk, a, a->err ? RESULT_RESET : RESULT_UNACCEPTED);
 	} else if (a->bits & ATTEMPT_UNDECIDED) {
 		attempt_end(sk, a, RESULT_ERROR);
@@ -391,7 +393,7 @@ static __always_inline int attempt_accepted(struct sock *sk)
 		attempt_end(sk, a, RESULT_OK);
 		return 0;
 	}
-	if (!a->est_ns) /* Fast Open: accepted before the final ACK */
+	if (!a->est_ns && !(a->bits & ATTEMPT_OLD)) /* Fast Open: accepted before the final ACK */
 		a->bits |= ATTEMPT_TFO;
 	attempt_end(sk, a, a->err ? RESULT_RESET : RESULT_OK);
 	attempt_del(sk);
@@ -451,6 +453,7 @@ int BPF_KRETPROBE(attempt_accept_ret, struct sock *ret)
 #define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, orig_ax))
 #define SYSCALL_ARG1(r) BPF_CORE_READ(r, di)
 #define SYSCALL_ARG2(r) BPF_CORE_READ(r, si)
+#define SYSCALL_ARG3(r) BPF_CORE_READ(r, dx)
 #define IS_NATIVE(r) ((BPF_CORE_READ(r, cs) & 0xffff) == 0x33) /* __USER_CS */
 #else
 #define NR_CONNECT 203
@@ -459,6 +462,7 @@ int BPF_KRETPROBE(attempt_accept_ret, struct sock *ret)
 #define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, syscallno))
 #define SYSCALL_ARG1(r) BPF_CORE_READ(r, orig_x0)
 #define SYSCALL_ARG2(r) BPF_CORE_READ(r, regs[1])
+#define SYSCALL_ARG3(r) BPF_CORE_READ(r, regs[2])
 #define IS_NATIVE(r) (!(BPF_CORE_READ(r, pstate) & 0x10)) /* PSR_MODE32_BIT */
 #endif
 
@@ -483,7 +487,7 @@ static __always_inline struct sock *sock_of_fd(__u32 fd)
 }
 
 /* Where connect() was to go, from its argument. */
-static __always_inline int ends_wanted(struct ev_ends *e, struct sock *sk, void *uaddr)
+static __always_inline int ends_wanted(struct ev_ends *e, struct sock *sk, void *uaddr, __u32 len)
 {
 	__u8 sa[28] = {};
 
@@ -491,6 +495,8 @@ static __always_inline int ends_wanted(struct ev_ends *e, struct sock *sk, void 
 	if (bpf_probe_read_user(sa, sizeof(sa), uaddr) && bpf_probe_read_user(sa, 16, uaddr))
 		return 0;
 	e->rport = sa[2] << 8 | sa[3];
+	if (len < (*(__u16 *)sa == AF_INET6 ? 24 : 16)) /* EINVAL: no address (SIN6_LEN_RFC2133) */
+		return 0;
 	if (*(__u16 *)sa == AF_INET) {
 		addr_from_v4(e->raddr, *(__be32 *)(sa + 4));
 		e->ip = 4;
@@ -506,13 +512,13 @@ static __always_inline int ends_wanted(struct ev_ends *e, struct sock *sk, void 
 }
 
 /* connect() failed before TCP did anything: no route, or policy does not let it. */
-static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *uaddr)
+static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *uaddr, __u32 len)
 {
 	struct attempt a = { .err = err };
 	struct conn *c = conn_get(sk), none = {};
 	struct ev_ends e;
 
-	if (!ends_wanted(&e, sk, uaddr))
+	if (!ends_wanted(&e, sk, uaddr, len))
 		return;
 	if (!c) {
 		struct task_struct *t = (void *)bpf_get_current_task();
@@ -532,10 +538,10 @@ static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *
 static __always_inline int is_no_attempt(__u32 err)
 {
 	return err == E_INPROGRESS || err == E_ALREADY || err == E_ISCONN || err == E_INTR ||
-	       err == E_INVAL || (err >= 512 && err <= 516); /* ERESTARTSYS … */
+	       (err >= 512 && err <= 516); /* ERESTARTSYS … */
 }
 
-static __always_inline int on_connect_exit(__u32 fd, void *uaddr, long ret)
+static __always_inline int on_connect_exit(__u32 fd, void *uaddr, __u32 len, long ret)
 {
 	struct sock *sk = sock_of_fd(fd);
 	__u32 err = ret < 0 ? -ret : 0;
@@ -555,7 +561,7 @@ static __always_inline int on_connect_exit(__u32 fd, void *uaddr, long ret)
 		return 0;
 	if (!a) {
 		if (RD(sk, __sk_common.skc_state) == ST_CLOSE)
-			attempt_stillborn(sk, err, uaddr);
+			attempt_stillborn(sk, err, uaddr, len);
 	} else if (a->bits & ATTEMPT_TOLD) {
 		attempt_del(sk);
 	}
@@ -569,7 +575,8 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long ret)
 	if (nr == NR_CONNECT) {
 		if (ret > 0 || !IS_NATIVE(regs))
 			return 0;
-		return on_connect_exit(SYSCALL_ARG1(regs), (void *)SYSCALL_ARG2(regs), ret);
+		return on_connect_exit(SYSCALL_ARG1(regs), (void *)SYSCALL_ARG2(regs),
+				       SYSCALL_ARG3(regs), ret);
 	}
 	if (!cfg.accept_by_exit || (nr != NR_ACCEPT && nr != NR_ACCEPT4) || ret < 0 ||
 	    !IS_NATIVE(regs))
@@ -711,18 +718,60 @@ int BPF_PROG(attempt_syn, struct sk_buff *skb)
 	return on_syn(skb);
 }
 
-/* Listeners that were there before (run by user space, with the other iterators). */
+/*
+ * What was there before: listeners, and attempts that are not decided yet; of
+ * those that wait to be accepted there is no file (run by user space, with the
+ * other iterators).
+ */
 SEC("?iter/tcp")
 int attempt_seed(struct bpf_iter__tcp *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->sk_common;
-	struct lsock_key k;
+	struct attempt a = { .bits = ATTEMPT_OLD };
 	__u64 v = (__u64)sk;
+	__u8 state;
 
-	if (!sk || RD(sk, __sk_common.skc_state) != ST_LISTEN)
+	if (!sk)
 		return 0;
-	k.netns = sock_netns(sk);
-	k.port = RD(sk, __sk_common.skc_num);
-	bpf_map_update_elem(&lsocks, &k, &v, BPF_ANY);
+	state = RD(sk, __sk_common.skc_state);
+	if (state == ST_LISTEN) {
+		struct lsock_key k = { sock_netns(sk), RD(sk, __sk_common.skc_num) };
+
+		bpf_map_update_elem(&lsocks, &k, &v, BPF_ANY);
+		return 0;
+	}
+	if ((state == ST_ESTABLISHED || state == ST_CLOSE_WAIT) && !RD(sk, sk_socket))
+		a.bits |= ATTEMPT_IN;
+	else if (state != ST_SYN_SENT)
+		return 0;
+	if (bpf_map_update_elem(&attempts, &v, &a, BPF_NOEXIST) && !attempt_get(sk))
+		count_lost(HOOK_ATTEMPT);
+	return 0;
+}
+
+/* At the end of tracing: what has no answer yet, or is not accepted yet. */
+SEC("?iter/tcp")
+int attempt_open(struct bpf_iter__tcp *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->sk_common;
+	struct attempt *a;
+
+	if (!sk || !state_is_full(RD(sk, __sk_common.skc_state)))
+		return 0;
+	a = attempt_get(sk);
+	if (!a)
+		return 0;
+	if (a->bits & ATTEMPT_IN) {
+		if (RD(sk, sk_socket)) {
+			attempt_used(sk, a);
+			return 0;
+		}
+		if (!a->est_ns && !(a->bits & ATTEMPT_OLD))
+			return 0;
+	} else if (a->bits & (ATTEMPT_UNDECIDED | ATTEMPT_TOLD)) {
+		return 0;
+	}
+	attempt_end(sk, a, RESULT_PENDING);
+	attempt_del(sk);
 	return 0;
 }

@@ -309,6 +309,7 @@ enum ev_result {
 	RESULT_ERROR,	    /* another errno */
 	RESULT_UNACCEPTED,  /* incoming: established, and never accepted: the listener was closed */
 	RESULT_OVERFLOW,    /* incoming: the listener's accept queue is full */
+	RESULT_PENDING,	    /* when tracing ended: no answer yet; incoming: established, and not accepted yet */
 	RESULT_MAX,
 };
 
@@ -355,7 +356,7 @@ enum ev_kind {
 #define TROUBLE_HAS_CWND 0x04	/* cwnd, cwnd_before */
 #define TROUBLE_HAS_REASON 0x08 /* reason */
 #define TROUBLE_HAS_DIR 0x10	/* dir */
-#define TROUBLE_STALL_ENDED 0x20 /* stall: span_ns is its length; else it has just begun */
+#define TROUBLE_STALL_ENDED 0x20 /* stall: else the window was still closed when tracing ended */
 
 /* A retransmit, a drop, a reset or a zero window. */
 struct ev_trouble {

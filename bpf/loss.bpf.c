@@ -11,11 +11,10 @@
 #define CA_LOSS 4
 #define TIME_LOSS_PROBE 5 /* ICSK_TIME_LOSS_PROBE */
 
-/* How often a segment was sent again. */
+/* How often a segment was sent again, by its place in the stream, which does not wrap. */
 struct rtx_key {
 	__u64 conn;
-	__u32 seq;
-	__u32 pad;
+	__u64 at;
 };
 
 struct rtx_map {
@@ -26,18 +25,23 @@ struct rtx_map {
 };
 struct rtx_map rtx SEC(".maps");
 
-/* A closed window: since when. */
+/* A closed window. */
 struct stall_key {
 	__u64 sk;
 	__u32 dir; /* DIR_OUT: the peer's */
 	__u32 pad;
 };
 
+struct stall {
+	__u64 since_ns;
+	__u64 conn; /* whose it is: the socket's memory may have become another's */
+};
+
 struct stalls_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
 	__type(key, struct stall_key);
-	__type(value, __u64);
+	__type(value, struct stall);
 };
 struct stalls_map stalls SEC(".maps");
 
@@ -99,9 +103,10 @@ static __always_inline void about_sock(struct about *a, struct sock *sk, __u8 di
 	a->flags = 0;
 }
 
-static __always_inline __u32 rtx_count(__u64 conn, __u32 seq)
+static __always_inline __u32 rtx_count(__u64 conn, struct tcp_sock *tp, __u32 seq)
 {
-	struct rtx_key k = { .conn = conn, .seq = seq };
+	/* bytes_acked goes with snd_una (tcp_snd_una_update()); what is sent again lies at or behind it. */
+	struct rtx_key k = { .conn = conn, .at = RD(tp, bytes_acked) + (__u32)(seq - RD(tp, snd_una)) };
 	__u32 one = 1, *n = bpf_map_lookup_elem(&rtx, &k);
 
 	if (n)
@@ -142,7 +147,7 @@ static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, i
 	about_sock(&a, sk, DIR_OUT);
 	a.flags = (__u8)RD(cb, tcp_flags);
 	/* Counted whether it is wanted or not. */
-	n = a.c ? rtx_count(a.c->who.conn, seq) : 0;
+	n = a.c ? rtx_count(a.c->who.conn, tp, seq) : 0;
 	r = trouble_new(&a, EV_RETRANSMIT, 1);
 	if (!r)
 		return 0;
@@ -384,50 +389,56 @@ int BPF_PROG(loss_reset_in, struct sock *sk)
 	return 0;
 }
 
-static __noinline int stall_tell(struct sock *sk, __u8 dir, __u64 span, __u8 ended)
+/* `ended`: the window has opened, or its connection has ended; else tracing does. */
+static __noinline int stall_end(struct sock *sk, __u8 dir, __u8 ended)
 {
+	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
+	struct stall *found = bpf_map_lookup_elem(&stalls, &k), st;
+	__u64 now = bpf_ktime_get_ns();
 	struct about a = {};
 	struct ev_trouble *r;
 
+	if (!found)
+		return 0;
+	st = *found;
+	/* Two CPUs may come here: one of them deletes it. */
+	if (bpf_map_delete_elem(&stalls, &k))
+		return 0;
 	about_sock(&a, sk, dir);
+	if (st.conn != (a.c ? a.c->who.conn : 0))
+		return 0;
 	r = trouble_new(&a, EV_STALL, 0);
 	if (!r)
 		return 0;
-	r->span_ns = span;
+	r->span_ns = now > st.since_ns ? now - st.since_ns : 0;
 	if (ended)
 		r->has |= TROUBLE_STALL_ENDED;
 	emit_submit(r, HOOK_LOSS);
 	return 0;
 }
 
-static __always_inline void stall_end(struct sock *sk, __u8 dir)
-{
-	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
-	__u64 *since = bpf_map_lookup_elem(&stalls, &k), now = bpf_ktime_get_ns(), from;
-
-	if (!since)
-		return;
-	from = *since;
-	/* Two CPUs may come here: one of them deletes it. */
-	if (!bpf_map_delete_elem(&stalls, &k))
-		stall_tell(sk, dir, now > from ? now - from : 0, 1);
-}
-
 static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
 {
 	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
 	__u16 word = tcp_word(th);
-	__u64 now;
+	struct stall st = {};
+	struct ev_ends e;
+	struct conn *c;
 
 	if ((word & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
 		return;
 	if (RD(AS(struct tcphdr, th), window)) {
-		stall_end(sk, dir);
+		stall_end(sk, dir, 1);
 		return;
 	}
-	now = bpf_ktime_get_ns();
-	if (!bpf_map_update_elem(&stalls, &k, &now, BPF_NOEXIST))
-		stall_tell(sk, dir, 0, 0);
+	if (bpf_map_lookup_elem(&stalls, &k))
+		return;
+	sock_ends(&e, sk, 1);
+	c = conn_get_or_add(sk, &e);
+	st.conn = c ? c->who.conn : 0;
+	st.since_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&stalls, &k, &st, BPF_NOEXIST) && !bpf_map_lookup_elem(&stalls, &k))
+		count_lost(HOOK_LOSS); /* the map is full */
 }
 
 /* In tcp_rcv_established(), skb->data is the TCP header. */
@@ -460,7 +471,23 @@ int BPF_PROG(loss_window_out, struct sk_buff *skb)
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(loss_gone, struct sock *sk)
 {
-	stall_end(sk, DIR_OUT);
-	stall_end(sk, DIR_IN);
+	stall_end(sk, DIR_OUT, 1);
+	stall_end(sk, DIR_IN, 1);
+	return 0;
+}
+
+/* Windows that are closed when tracing ends (run by user space). */
+SEC("?iter/tcp")
+int loss_open(struct bpf_iter__tcp *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->sk_common;
+
+	if (!sk)
+		return 0;
+	sk = AS(struct sock, sk);
+	if (!state_is_full(RD(sk, __sk_common.skc_state)))
+		return 0;
+	stall_end(sk, DIR_OUT, 0);
+	stall_end(sk, DIR_IN, 0);
 	return 0;
 }

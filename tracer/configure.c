@@ -59,6 +59,8 @@ static void configure_why(struct tcplens_bpf *skel, const struct kbtf *btf, stru
 	cfg->reset_reason = kbtf__tracepoint_nargs(btf, "tcp_send_reset") > 2;
 	cfg->retrans_err = kbtf__tracepoint_nargs(btf, "tcp_retransmit_skb") > 2;
 	bpf_program__set_autoload(skel->progs.attempt_seed, cfg->emit_attempts);
+	bpf_program__set_autoload(skel->progs.attempt_open, cfg->emit_attempts);
+	bpf_program__set_autoload(skel->progs.loss_open, cfg->emit_trouble);
 	bpf_map__set_max_entries(skel->maps.attempts, cfg->emit_attempts ? o->conns_max : 1);
 	if (!cfg->emit_trouble) {
 		bpf_map__set_max_entries(skel->maps.rtx, 1);

@@ -753,7 +753,8 @@ const struct field fields[] = {
 	ROW(max_us, "MAX", 6, R, FK_USEC, PCTL | SUM, "the longest"),
 	ROW(cwnd_before, "CWND0", 5, R, FK_UINT, RTX, "congestion window before this loss recovery began, segments"),
 	ROW(result, "RESULT", 11, L, FK_NAME, ATT,
-	    "ok refused timeout unreachable reset blocked no-port aborted error; incoming also unaccepted overflow"),
+	    "ok refused timeout unreachable reset blocked no-port aborted error; incoming also unaccepted overflow; "
+	    "pending: when tracing ended"),
 	ROW(errno, "ERRNO", 12, L, FK_NAME, ATT | RTX, "what connect() failed with; retransmit: why it was not sent"),
 	ROW(latency_us, "LATENCY", 7, R, FK_USEC, ATT,
 	    "from connect(), or the SYN's arrival, to the result"),

@@ -231,6 +231,7 @@ static const char *const results[] = {
 	[RESULT_ERROR] = "error",
 	[RESULT_UNACCEPTED] = "unaccepted",
 	[RESULT_OVERFLOW] = "overflow",
+	[RESULT_PENDING] = "pending",
 };
 
 _Static_assert(COUNT(results) == RESULT_MAX, "a result without a name");

@@ -191,3 +191,14 @@ int seed__open_lives(struct tcplens_bpf *skel, int (*on_life)(void *ctx, const v
 
 	return iter_all_netns(skel->progs.life_open, &out);
 }
+
+int seed__open_rest(struct tcplens_bpf *skel)
+{
+	int err = 0;
+
+	if (skel->rodata->cfg.emit_attempts)
+		err = iter_all_netns(skel->progs.attempt_open, NULL);
+	if (!err && skel->rodata->cfg.emit_trouble)
+		err = iter_all_netns(skel->progs.loss_open, NULL);
+	return err;
+}

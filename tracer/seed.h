@@ -22,4 +22,10 @@ int seed__run(struct tcplens_bpf *skel);
 int seed__open_lives(struct tcplens_bpf *skel, int (*on_life)(void *ctx, const void *data, size_t n),
 		     void *ctx);
 
+/*
+ * What else has no end yet becomes records in the ring: attempts without an
+ * answer (NEED_CONNECT), closed windows (NEED_LOSS).
+ */
+int seed__open_rest(struct tcplens_bpf *skel);
+
 #endif

@@ -240,6 +240,7 @@ static void live_stop(struct source *s)
 	/* What is still open ends with us.  Its records come from the iterator itself. */
 	if (l->report->need & NEED_LIFE)
 		seed__open_lives(l->skel, on_open_life, l);
+	seed__open_rest(l->skel);
 	/* While a first program is gone already, and its second one not, these figures say nothing. */
 	live_account(s);
 	l->stopped = true;

@@ -21,7 +21,7 @@ enum { KEY_SUM = 0x4100, KEY_FAILED };
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Attempts:", 5 },
 	{ "count", KEY_SUM, NULL, 0, "Count per process and destination, and print at the end", 0 },
-	{ "failed", KEY_FAILED, NULL, 0, "Only what failed", 0 },
+	{ "failed", KEY_FAILED, NULL, 0, "Only what failed, or is still pending at the end", 0 },
 	{ 0 },
 };
 
@@ -99,7 +99,7 @@ static int add(struct state *s, const struct ev_attempt *a)
 	if (!sum)
 		return -ENOMEM;
 	sum->count++;
-	if (a->result != RESULT_OK)
+	if (a->result != RESULT_OK && a->result != RESULT_PENDING)
 		sum->failed++;
 	if (a->result == RESULT_OK && a->has & ATT_HAS_LATENCY)
 		sums_time(sum, a->latency_ns);
@@ -146,10 +146,11 @@ const struct view view_connect = {
 	       "includes the wait in the accept queue (`queue_us`). Results: ok, refused, timeout, unreachable, "
 	       "reset, blocked (by policy of this machine), no-port, aborted (closed by the process before an answer "
 	       "came), error; incoming also unaccepted (the listener was closed) and overflow (its accept queue was "
-	       "full).\n\n"
-	       "  tcplens connect --failed             what fails, and whose\n"
-	       "  tcplens connect --dir in -P 443      who accepts, and how long clients wait\n"
-	       "  tcplens connect --count -d 60         who connects where, in a minute",
+	       "full). What has no result when tracing ends is told then, as pending: no answer yet, or not accepted "
+	       "yet.\n\n"
+	       "  tcplens connect --failed           what fails, and whose\n"
+	       "  tcplens connect --dir in -P 443    who accepts, how long clients wait\n"
+	       "  tcplens connect --count -d 60      who connects where",
 	.events = FIELD_IN(EV_CONNECT) | FIELD_IN(EV_ACCEPT) | FIELD_IN(EV_LOST),
 	.need = NEED_CONNECT,
 	.columns = FIELDS_CONNECT,

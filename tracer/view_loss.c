@@ -38,13 +38,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp loss_argp = { .options = options, .parser = parse };
 
-/* Windows that are closed now: there are few. */
 struct state {
 	struct loss_opts o;
 	const struct view_out *out;
 	struct sums sums;
-	struct ev_trouble *closed;
-	size_t nclosed, cap;
 };
 
 static int plan(const void *opts, struct view_plan *p, char *err, size_t errlen)
@@ -71,31 +68,6 @@ static int loss_open(void **state, const void *opts, const struct view_out *out)
 	s->out = out;
 	*state = s;
 	return 0;
-}
-
-static int stall_begins(struct state *s, const struct ev_trouble *t)
-{
-	if (s->nclosed == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 16;
-		struct ev_trouble *v = realloc(s->closed, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		s->closed = v;
-		s->cap = cap;
-	}
-	s->closed[s->nclosed++] = *t;
-	return 0;
-}
-
-static void stall_ends(struct state *s, const struct ev_trouble *t)
-{
-	for (size_t i = 0; i < s->nclosed; i++) {
-		if (s->closed[i].who.conn == t->who.conn && s->closed[i].dir == t->dir) {
-			s->closed[i] = s->closed[--s->nclosed];
-			return;
-		}
-	}
 }
 
 /* As the field `reason` has it. */
@@ -133,48 +105,26 @@ static int add(struct state *s, const struct ev_trouble *t)
 	return 0;
 }
 
-static int show(struct state *s, const struct ev_trouble *t)
-{
-	return s->o.count ? add(s, t) : s->out->event(s->out->ctx, &t->hdr);
-}
-
 static int loss_event(void *state, const struct ev_hdr *ev)
 {
-	const struct ev_trouble *t = ev_trouble_of(ev);
 	struct state *s = state;
 
-	if (ev->type == EV_STALL) {
-		if (!(t->has & TROUBLE_STALL_ENDED))
-			return stall_begins(s, t);
-		stall_ends(s, t);
-	}
-	return show(s, t);
+	return s->o.count ? add(s, ev_trouble_of(ev)) : s->out->event(s->out->ctx, ev);
 }
 
-/* Windows that are still closed: so far. */
 static int loss_finish(void *state, __u64 mono_ns)
 {
 	struct state *s = state;
-	int err = 0;
 
-	for (size_t i = 0; i < s->nclosed && !err; i++) {
-		struct ev_trouble *t = &s->closed[i];
-
-		t->span_ns = mono_ns > t->hdr.mono_ns ? mono_ns - t->hdr.mono_ns : 0;
-		t->hdr.len = sizeof(*t);
-		err = show(s, t);
-	}
-	return err ? err : sums_print(&s->sums, s->out, mono_ns);
+	return sums_print(&s->sums, s->out, mono_ns);
 }
 
 static void loss_free(void *state)
 {
 	struct state *s = state;
 
-	if (!s)
-		return;
-	sums_free(&s->sums);
-	free(s->closed);
+	if (s)
+		sums_free(&s->sums);
 	free(s);
 }
 
@@ -189,11 +139,12 @@ const struct view view_loss = {
 	.name = "loss",
 	.doc = "One line per retransmit, dropped TCP packet, reset, and closed window: whose it is, and why."
 	       "\vRetransmits: fast, rto (the timer), tlp (tail loss probe), syn, syn-ack. Drops and resets have the "
-	       "kernel's reason, where it gives one. A window that was closed is told when it opens again, with how "
-	       "long that took: peer-window (the peer does not read, we cannot send), own-window (we do not read).\n\n"
-	       "  tcplens loss -p 1234                 what goes wrong in a process's connections\n"
-	       "  tcplens loss --wide -P 443           with sequence numbers, windows and where it was dropped\n"
-	       "  tcplens loss --count -d 60           how much of what, in a minute",
+	       "kernel's reason, where it gives one. A window that was closed is told when it opens again, or at the end "
+	       "of tracing, with how long that took (`stall_us`): peer-window (the peer does not read, we cannot "
+	       "send), own-window (we do not read).\n\n"
+	       "  tcplens loss -p 1234           what goes wrong for a process\n"
+	       "  tcplens loss --wide -P 443     with sequence numbers, windows, places\n"
+	       "  tcplens loss --count -d 60     how much of what, in a minute",
 	.events = FIELD_IN(EV_RETRANSMIT) | FIELD_IN(EV_DROP) | FIELD_IN(EV_RESET) | FIELD_IN(EV_STALL) |
 		  FIELD_IN(EV_LOST),
 	.need = NEED_LOSS,

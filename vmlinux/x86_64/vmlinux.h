@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Made by scripts/gen-vmlinux from vmlinux/types.list, for x86_64.
- * Kernel: vmlinuz-6.1.0-56-cloud-amd64.  Do not edit: vmlinux/README.md.
+ * Kernel: vmlinuz-6.1.0-56-cloud-amd64, vmlinuz.  Do not edit: vmlinux/README.md.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
@@ -298,13 +298,15 @@ struct skb_shared_info {
 	short unsigned int gso_segs;
 };
 
+struct dst_entry {
+	union {
+		struct net_device *dev;
+	};
+};
+
 typedef struct {
 	struct net *net;
 } possible_net_t;
-
-struct dst_entry {
-	struct net_device *dev;
-};
 
 struct net_device {
 	char name[16];
@@ -342,10 +344,10 @@ struct inet6_ifaddr {
 
 enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET = 2,
-	SKB_DROP_REASON_NETFILTER_DROP = 8,
+	SKB_DROP_REASON_NETFILTER_DROP = 7,
 	SKB_DROP_REASON_BPF_CGROUP_EGRESS = 38,
-	SKB_DROP_REASON_QUEUE_PURGE = 1001, /* 6.3 */
-	SKB_CONSUMED = 1000, /* 6.3 */
+	SKB_DROP_REASON_QUEUE_PURGE = 103,
+	SKB_CONSUMED = 1,
 };
 
 enum {
@@ -384,10 +386,10 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
-	u8 sk_shutdown;
-	struct socket *sk_socket;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
+	u8 sk_shutdown;
+	struct socket *sk_socket;
 };
 
 enum sock_flags {
@@ -427,24 +429,25 @@ struct tcp_sock {
 	u32 segs_out;
 	u32 data_segs_out;
 	u64 bytes_sent;
+	u64 bytes_acked;
 	u32 snd_una;
 	u32 rcv_tstamp;
 	u32 chrono_start;
 	u32 chrono_stat[3];
 	u8 chrono_type: 2;
+	u8 syn_data: 1;
+	u8 syn_fastopen: 1;
 	u32 srtt_us;
 	struct minmax rtt_min;
 	struct tcp_options_received rx_opt;
 	u32 snd_ssthresh;
 	u32 snd_cwnd;
+	u32 prior_cwnd;
 	u32 write_seq;
 	u64 bytes_retrans;
 	u32 total_retrans;
 	bool is_mptcp;
 	struct request_sock *fastopen_rsk;
-	u8 syn_data: 1;
-	u8 syn_fastopen: 1;
-	u32 prior_cwnd;
 };
 
 struct request_sock {
@@ -488,10 +491,6 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
-struct files_struct {
-	struct fdtable *fdt;
-};
-
 struct css_set {
 	struct cgroup *dfl_cgrp;
 };
@@ -507,6 +506,10 @@ struct cgroup_subsys_state {
 struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct fdtable {
