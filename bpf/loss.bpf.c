@@ -390,55 +390,69 @@ int BPF_PROG(loss_reset_in, struct sock *sk)
 }
 
 /* `ended`: the window has opened, or its connection has ended; else tracing does. */
-static __noinline int stall_end(struct sock *sk, __u8 dir, __u8 ended)
+static SUBPROG int stall_tell(struct sock *sk, __u8 dir, __u64 since_ns, __u64 conn, __u8 ended)
 {
-	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
-	struct stall *found = bpf_map_lookup_elem(&stalls, &k), st;
 	__u64 now = bpf_ktime_get_ns();
 	struct about a = {};
 	struct ev_trouble *r;
 
-	if (!found)
-		return 0;
-	st = *found;
-	/* Two CPUs may come here: one of them deletes it. */
-	if (bpf_map_delete_elem(&stalls, &k))
-		return 0;
 	about_sock(&a, sk, dir);
-	if (st.conn != (a.c ? a.c->who.conn : 0))
+	if (conn != (a.c ? a.c->who.conn : 0))
 		return 0;
 	r = trouble_new(&a, EV_STALL, 0);
 	if (!r)
 		return 0;
-	r->span_ns = now > st.since_ns ? now - st.since_ns : 0;
+	r->span_ns = now > since_ns ? now - since_ns : 0;
 	if (ended)
 		r->has |= TROUBLE_STALL_ENDED;
 	emit_submit(r, HOOK_LOSS);
 	return 0;
 }
 
-static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
+static __always_inline void stall_end(struct sock *sk, __u8 dir, __u8 ended)
 {
 	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
-	__u16 word = tcp_word(th);
+	struct stall *st = bpf_map_lookup_elem(&stalls, &k);
+	__u64 since_ns, conn;
+
+	if (!st)
+		return;
+	since_ns = st->since_ns;
+	conn = st->conn;
+	/* Two CPUs may come here: one of them deletes it. */
+	if (!bpf_map_delete_elem(&stalls, &k))
+		stall_tell(sk, dir, since_ns, conn, ended);
+}
+
+/* Of its own, so that its callers' stack has room: 512 bytes with all that they call. */
+static SUBPROG int stall_begin(struct sock *sk, __u8 dir)
+{
+	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
 	struct stall st = {};
 	struct ev_ends e;
 	struct conn *c;
 
-	if ((word & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
-		return;
-	if (RD(AS(struct tcphdr, th), window)) {
-		stall_end(sk, dir, 1);
-		return;
-	}
 	if (bpf_map_lookup_elem(&stalls, &k))
-		return;
+		return 0;
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
 	st.conn = c ? c->who.conn : 0;
 	st.since_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&stalls, &k, &st, BPF_NOEXIST) && !bpf_map_lookup_elem(&stalls, &k))
 		count_lost(HOOK_LOSS); /* the map is full */
+	return 0;
+}
+
+static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
+{
+	__u16 word = tcp_word(th);
+
+	if ((word & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
+		return;
+	if (RD(AS(struct tcphdr, th), window))
+		stall_end(sk, dir, 1);
+	else
+		stall_begin(sk, dir);
 }
 
 /* In tcp_rcv_established(), skb->data is the TCP header. */
