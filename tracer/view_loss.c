@@ -107,9 +107,13 @@ static int add(struct state *s, const struct ev_trouble *t)
 
 static int loss_event(void *state, const struct ev_hdr *ev)
 {
+	const struct ev_trouble *t = ev_trouble_of(ev);
 	struct state *s = state;
 
-	return s->o.count ? add(s, ev_trouble_of(ev)) : s->out->event(s->out->ctx, ev);
+	/* Older recordings have the beginning of a stall, too, of which nothing is known yet. */
+	if (ev->type == EV_STALL && !(t->has & TROUBLE_STALL_ENDED) && !t->span_ns)
+		return 0;
+	return s->o.count ? add(s, t) : s->out->event(s->out->ctx, ev);
 }
 
 static int loss_finish(void *state, __u64 mono_ns)
