@@ -73,7 +73,7 @@ static void test_all_values(void **state)
 	assert_int_equal(END_MAX, END_ERROR + 1);
 	assert_int_equal(BY_MAX, BY_REMOTE + 1);
 	assert_int_equal(PART_MAX, PART_OWN + 1);
-	assert_int_equal(RESULT_MAX, RESULT_OVERFLOW + 1);
+	assert_int_equal(RESULT_MAX, RESULT_PENDING + 1);
 	assert_int_equal(KIND_MAX, KIND_SYNACK + 1);
 }
 
