@@ -111,9 +111,9 @@ struct config {
 	__u8 drop_reason;  /* kfree_skb tells the reason (5.17, c504e5c2f964) */
 	__u8 drop_sk;	   /* … and the receiving socket (6.11, c53795d48ee8) */
 	__u8 reset_reason; /* tcp_send_reset tells the reason (6.10) */
+	__u8 ring_back;	   /* a second ring takes what the first has no room for */
 	__u8 retrans_err;  /* tcp_retransmit_skb tells whether it was sent (6.18) */
 	__u8 accept_by_exit; /* accept() is seen at its system call's exit (tracepoint backend) */
-	__u8 pad4;
 	__u64 outlier_ns; /* single waits above it become records; 0: none do */
 };
 

@@ -16,6 +16,7 @@ __u32 lat_turn = 0;
 __u32 twins_on = 0;
 
 struct events_map events SEC(".maps");
+struct events_map events_back SEC(".maps");
 struct ranges_map ranges SEC(".maps");
 struct stats_map stats SEC(".maps");
 struct conns_map conns SEC(".maps");

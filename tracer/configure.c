@@ -2,10 +2,12 @@
 #include "configure.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "kbtf.h"
+#include "ring.h"
 #include "skel.h"
 #include "store.h"
 
@@ -72,6 +74,17 @@ static void configure_why(struct tcplens_bpf *skel, const struct kbtf *btf, stru
 	}
 }
 
+/* A ring that would be small anyway needs none in front. */
+static void configure_rings(struct tcplens_bpf *skel, struct config *cfg, __u32 size)
+{
+	__u32 front = ring_front_size(size);
+
+	cfg->ring_back = front != size;
+	bpf_map__set_max_entries(skel->maps.events, front);
+	bpf_map__set_max_entries(skel->maps.events_back,
+				 cfg->ring_back ? size : (__u32)sysconf(_SC_PAGESIZE));
+}
+
 void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct attach_opts *o,
 		      enum backend b, struct way w)
 {
@@ -93,7 +106,7 @@ void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct at
 	bpf_program__set_autoload(skel->progs.seed_files, true);
 	bpf_program__set_autoload(skel->progs.seed_socks, true);
 	bpf_program__set_autoload(skel->progs.seed_tasks, cfg->accept_by_cred);
-	bpf_map__set_max_entries(skel->maps.events, o->ring_size);
+	configure_rings(skel, cfg, o->ring_size);
 	bpf_map__set_max_entries(skel->maps.ranges, o->nranges ? o->nranges : 1);
 	store__configure(skel, o->conns_max, w.atomics);
 	if (!cfg->accept_by_cred)

@@ -21,7 +21,7 @@ static const struct argp_option options[] = {
 	  "How to hook into the kernel: fentry, kprobe, tracepoint; auto (the default) takes the first that works",
 	  0 },
 	{ "buffer", KEY_BUFFER, "SIZE", 0,
-	  "Ring buffer between kernel and tcplens: bytes, or with k, M (default 8M; rounded up to a power of two)",
+	  "Ring buffer between kernel and tcplens: bytes, or with k, M (default 8M; rounded up to a power of two; above 2M another of 1M is used first)",
 	  0 },
 	{ "connections", KEY_CONNS, "N", 0,
 	  "Connections to remember at once (default: four times what is open, at least 32768)", 0 },

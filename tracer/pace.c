@@ -3,24 +3,24 @@
 
 #define SECOND 1000000000ULL
 
-void pace__init(struct pace *p, size_t ring_size)
+void pace__init(struct pace *p, size_t front, size_t size)
 {
-	__u64 most = ring_size / 2 * SECOND / PACE_RATE;
+	__u64 most = size / 2 * SECOND / PACE_RATE;
 
 	if (most > PACE_MAX_NS)
 		most = PACE_MAX_NS;
 	if (most < PACE_MIN_NS)
 		most = PACE_MIN_NS;
-	*p = (struct pace){ .size = ring_size, .most_ns = most, .ns = most };
+	*p = (struct pace){ .front = front, .most_ns = most, .ns = most };
 }
 
 void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns)
 {
 	__u64 ns = p->most_ns;
 
-	/* What gathers in ns, (fill / gathered_ns) * ns, is to be size / 4. */
-	if (fill && (double)fill * ns > (double)gathered_ns * (p->size / 4))
-		ns = (double)gathered_ns * (p->size / 4) / fill;
+	/* What gathers in ns, (fill / gathered_ns) * ns, is to be front / 4. */
+	if (fill && (double)fill * ns > (double)gathered_ns * (p->front / 4))
+		ns = (double)gathered_ns * (p->front / 4) / fill;
 	if (ns < PACE_MIN_NS)
 		ns = PACE_MIN_NS;
 	/* Counted from the drain's begin. */

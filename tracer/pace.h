@@ -6,9 +6,9 @@
  * up and nobody has to wait for the output.
  *
  * The interval is in [PACE_MIN_NS, PACE_MAX_NS], smaller for small rings:
- * between two drains a ring should become a quarter full at the rate of the last
- * interval, and not more than half full at PACE_RATE, which no machine has
- * exceeded yet.
+ * between two drains the ring in front should become a quarter full at the rate
+ * of the last interval, and all rings together not more than half full at
+ * PACE_RATE, which no machine has exceeded yet.
  */
 #ifndef TCPLENS_PACE_H
 #define TCPLENS_PACE_H
@@ -22,12 +22,13 @@
 #define PACE_RATE 200000000ULL /* bytes per second: a million records */
 
 struct pace {
-	size_t size; /* of the ring */
+	size_t front; /* bytes of the ring in front */
 	__u64 most_ns;
 	__u64 ns; /* the interval now: from the begin of a drain to that of the next */
 };
 
-void pace__init(struct pace *p, size_t ring_size);
+/* `size`: of all rings. */
+void pace__init(struct pace *p, size_t front, size_t size);
 
 /*
  * After a drain, which found `fill` bytes that had gathered for gathered_ns, and

@@ -386,7 +386,7 @@ static int start(struct session *s, char *err, size_t len)
 	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN, raised);
 	if (ret)
 		goto fail;
-	pace__init(&s->pace, s->o->run->buffer);
+	pace__init(&s->pace, ring_front_size(s->o->run->buffer), s->o->run->buffer);
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
 	progress__init(&s->progress, s->o->output->quiet || s->out.print);

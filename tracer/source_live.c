@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -53,15 +54,15 @@ static const struct source_live *live_of(const struct source *s)
 
 static int live_fd(const struct source *s)
 {
-	return live_of(s)->ring.fd;
+	return live_of(s)->poll_fd;
 }
 
 static int live_drain(struct source *s)
 {
 	struct source_live *l = (struct source_live *)s;
-	int n = ring__drain(&l->ring);
+	int n = rings__drain(&l->rings);
 
-	s->fill = l->ring.fill;
+	s->fill = l->rings.fill;
 	return n;
 }
 
@@ -255,27 +256,48 @@ static const struct source_ops live_ops = {
 	.stop = live_stop,
 };
 
+static int add_ring(struct source_live *s, const struct bpf_map *map)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	/* The map's own size: libbpf rounds it up. */
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &len))
+		return -errno;
+	if (epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, bpf_map__fd(map), &in))
+		return -errno;
+	return rings__add(&s->rings, bpf_map__fd(map), info.max_entries);
+}
+
 int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
 		      const struct attach_report *report,
 		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	int err;
 
 	*s = (struct source_live){
 		.src = { .ops = &live_ops, .on_event = on_event, .ctx = ctx },
 		.skel = skel,
 		.report = report,
 	};
-	/* The map's own size: libbpf rounds it up. */
-	if (bpf_obj_get_info_by_fd(bpf_map__fd(skel->maps.events), &info, &len))
+	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->poll_fd < 0)
 		return -errno;
-	return ring__open(&s->ring, bpf_map__fd(skel->maps.events), info.max_entries, on_record, s);
+	err = rings__open(&s->rings, on_record, s);
+	if (!err)
+		err = add_ring(s, skel->maps.events);
+	if (!err && skel->rodata->cfg.ring_back)
+		err = add_ring(s, skel->maps.events_back);
+	return err;
 }
 
 void source_live__free(struct source_live *s)
 {
 	explain__free(s->explain);
 	s->explain = NULL;
-	ring__close(&s->ring);
+	rings__close(&s->rings);
+	if (s->poll_fd > 0)
+		close(s->poll_fd);
+	s->poll_fd = 0;
 }

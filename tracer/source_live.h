@@ -19,7 +19,8 @@ struct source_live {
 	struct source src;
 	struct tcplens_bpf *skel;	    /* not owned */
 	const struct attach_report *report; /* not owned */
-	struct ring ring;
+	struct rings rings;
+	int poll_fd; /* an epoll of the rings: readable when there is something in one of them */
 	struct explain *explain; /* NULL: nothing needed it yet */
 	__u64 left_out[HOOK_MAX]; /* of src.lost: runs that the kernel left out */
 	__u64 left_out_now;	  /* … of the record of losses that is handed over */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The user side's cost of a record, for scripts/bench: run under callgrind,
- * which counts the instructions of ring__drain(), so that a regression is seen
+ * which counts the instructions of rings__drain(), so that a regression is seen
  * without a quiet machine.
  *
  *	cost read|text|json|tcpl [RECORDS]
@@ -122,7 +122,7 @@ static void open_writer(void)
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	struct ring r;
+	struct rings r;
 	int fd = fill(argc > 2 ? atoi(argv[2]) : 10000);
 
 	null = open("/dev/null", O_WRONLY);
@@ -134,8 +134,8 @@ int main(int argc, char **argv)
 		open_writer();
 	else if (strcmp(how, "read"))
 		return fprintf(stderr, "usage: cost read|text|json|tcpl [RECORDS]\n"), 2;
-	if (ring__open(&r, fd, SIZE, on_record, NULL))
-		die("ring__open");
-	printf("records=%d\n", ring__drain(&r));
+	if (rings__open(&r, on_record, NULL) || rings__add(&r, fd, SIZE))
+		die("rings__open");
+	printf("records=%d\n", rings__drain(&r));
 	return 0;
 }

@@ -12,13 +12,13 @@ static void test_first(void **state)
 	struct pace p;
 
 	(void)state;
-	pace__init(&p, 8 * MB);
+	pace__init(&p, 8 * MB, 8 * MB);
 	assert_in_range(p.ns, 15 * MS, PACE_MAX_NS);
 	/* Not even at the highest rate is the ring more than half full. */
 	assert_true(p.ns * PACE_RATE / 1000000000 <= 4 * MB + 1000);
-	pace__init(&p, 4096);
+	pace__init(&p, 4096, 4096);
 	assert_int_equal(p.ns, PACE_MIN_NS);
-	pace__init(&p, 1u << 30);
+	pace__init(&p, MB, 1u << 30);
 	assert_int_equal(p.ns, PACE_MAX_NS);
 }
 
@@ -27,7 +27,7 @@ static void test_by_fill(void **state)
 	struct pace p;
 
 	(void)state;
-	pace__init(&p, 8 * MB);
+	pace__init(&p, 8 * MB, 8 * MB);
 	pace__drained(&p, 100000, 20 * MS, 1 * MS); /* slow: as rarely as may be */
 	assert_int_equal(p.ns, p.most_ns);
 	pace__drained(&p, 4 * MB, 20 * MS, 1 * MS); /* half full: half as long */
@@ -40,13 +40,27 @@ static void test_by_fill(void **state)
 	assert_int_equal(p.ns, PACE_MIN_NS);
 }
 
+/* What fills a small ring in front is drained in time, as long as it lasts. */
+static void test_front(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, MB, 8 * MB);
+	assert_in_range(p.ns, 15 * MS, PACE_MAX_NS);
+	pace__drained(&p, 2 * MB, 20 * MS, 1 * MS); /* 100 MB/s, and some went behind */
+	assert_int_equal(p.ns, 20 * MS / 8);
+	pace__drained(&p, 1000, 20 * MS, 1 * MS);
+	assert_int_equal(p.ns, p.most_ns);
+}
+
 /* A third of the time belongs to others, whatever comes. */
 static void test_leaves_the_cpu(void **state)
 {
 	struct pace p;
 
 	(void)state;
-	pace__init(&p, 8 * MB);
+	pace__init(&p, 8 * MB, 8 * MB);
 	for (__u64 took = 0; took < 1000 * MS; took += 7 * MS) {
 		pace__drained(&p, 8 * MB, took, took);
 		assert_true(p.ns - took >= took / 2);
@@ -58,6 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_by_fill),
+		cmocka_unit_test(test_front),
 		cmocka_unit_test(test_leaves_the_cpu),
 	};
 
