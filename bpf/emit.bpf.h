@@ -15,6 +15,16 @@ static __always_inline void count_lost(enum ev_hook hook)
 		__sync_fetch_and_add(&st->lost, 1);
 }
 
+static __always_inline void *emit_begin(struct ev_hdr *h, enum ev_hook hook, enum ev_type type,
+					__u64 size)
+{
+	h->type = type;
+	h->len = size;
+	h->hook = hook;
+	h->pad[0] = h->pad[1] = h->pad[2] = 0;
+	return h;
+}
+
 /*
  * Room for one record with its header filled in, or NULL: then the loss is counted.
  *
@@ -25,19 +35,18 @@ static __always_inline void count_lost(enum ev_hook hook)
  */
 static __always_inline void *emit_reserve(enum ev_hook hook, enum ev_type type, __u64 size)
 {
-	struct ev_hdr *h = bpf_ringbuf_reserve(&events, size, 0);
+	void *rec = bpf_ringbuf_reserve(&events, size, 0);
 
-	if (!h && cfg.ring_back)
-		h = bpf_ringbuf_reserve(&events_back, size, 0);
-	if (!h) {
-		count_lost(hook);
-		return 0;
+	/* Each answer is looked at once: 6.1 does not know that a record in hand is not NULL. */
+	if (rec)
+		return emit_begin(rec, hook, type, size);
+	if (cfg.ring_back) {
+		rec = bpf_ringbuf_reserve(&events_back, size, 0);
+		if (rec)
+			return emit_begin(rec, hook, type, size);
 	}
-	h->type = type;
-	h->len = size;
-	h->hook = hook;
-	h->pad[0] = h->pad[1] = h->pad[2] = 0;
-	return h;
+	count_lost(hook);
+	return 0;
 }
 
 static __always_inline void emit_submit(void *rec, enum ev_hook hook)

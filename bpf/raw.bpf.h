@@ -148,21 +148,22 @@ static SUBPROG int raw_park(struct packet *p, struct tuple *t, __u16 word)
 	return 0;
 }
 
-/* Room for the record of a SYN that was kept aside, with its packet. */
-static __always_inline struct ev_segment *raw_unpark(struct tuple *t, enum ev_hook hook)
+/* Room that the record of a SYN that was kept aside takes, with its packet if there is one. */
+static __always_inline __u64 raw_unpark_size(void)
 {
-	struct raw_syn *r = cfg.raw ? bpf_map_lookup_elem(&raw_parked, t) : 0;
-	struct ev_segment *s;
+	return cfg.raw ? RAW_SMALL : sizeof(struct ev_segment);
+}
+
+/* The packet of a SYN that was kept aside goes behind its record. */
+static __always_inline void raw_unpark(struct ev_segment *s, struct tuple *t)
+{
+	struct raw_syn *r = bpf_map_lookup_elem(&raw_parked, t);
 
 	if (!r)
-		return emit_reserve(hook, EV_SEGMENT, sizeof(*s));
-	s = emit_reserve(hook, EV_SEGMENT, RAW_SMALL);
-	if (s) {
-		__builtin_memcpy(s + 1, r, sizeof(*r));
-		raw_end(s, (struct ev_raw *)(s + 1), RAW_HDR_MAX);
-	}
+		return;
+	__builtin_memcpy(s + 1, r, sizeof(*r));
+	raw_end(s, (struct ev_raw *)(s + 1), RAW_HDR_MAX);
 	bpf_map_delete_elem(&raw_parked, t);
-	return s;
 }
 
 /*

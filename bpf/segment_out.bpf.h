@@ -107,14 +107,17 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 	if (!held)
 		return;
 	if (bare_passes(g, &held->ends, t->netns)) {
-		s = raw_unpark(t, HOOK_SEG_IN);
+		s = emit_reserve(HOOK_SEG_IN, EV_SEGMENT, raw_unpark_size());
 		if (s) {
 			struct ev_hdr h = s->hdr;
 
 			h.mono_ns = held->hdr.mono_ns;
+			h.len = sizeof(*s);
 			__builtin_memcpy(s, held, sizeof(*s));
 			s->hdr = h;
-			s->raw = h.len > sizeof(*s) ? sizeof(*s) / 8 : 0;
+			s->raw = 0;
+			if (cfg.raw)
+				raw_unpark(s, t);
 			s->state = state;
 			if (g) {
 				who_copy(&s->who, g);

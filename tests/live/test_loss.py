@@ -198,6 +198,24 @@ class DefaultBuffer(Produced):
         self.assertEqual(res.lost, {})
         self.account(res)
 
+    def test_reader_that_is_not_scheduled(self):
+        """More than the ring in front holds waits in the one behind it: all is there, in order."""
+        tl = self.lens("trace", "--netns", self.net.a.path)
+        tl.signal(signal.SIGSTOP)
+        try:
+            self.end(*self.load("pingpong", "-j", "4", "-b", "2000"))
+        finally:
+            tl.signal(signal.SIGCONT)
+        self.end(*self.load("short", "-j", "4", "-n", "25"))
+        res = tl.stop()
+        self.assertEqual(res.lost, {})
+        self.assertGreater(len(res.segments) * 192, 2 << 20)
+        self.account(res)
+        for way in ("out", "in"):
+            times = [r["mono_ns"] for r in res.segments if r["dir"] == way]
+            back = [a - b for a, b in zip(times, times[1:]) if b < a - 10_000_000]
+            self.assertEqual(back, [], "out of order by more than it takes to be preempted")
+
     def test_states(self):
         """`states` loses nothing either, and counts what it prints."""
         tl = self.lens("states", "--netns", f"{self.net.a.path},{self.net.b.path}")
