@@ -35,7 +35,7 @@
 
 /* attempt.bits */
 #define ATTEMPT_IN 0x01	       /* the peer connects */
-#define ATTEMPT_BLOCKED 0x02   /* a SYN was dropped by this machine's firewall */
+#define ATTEMPT_BLOCKED 0x02   /* a SYN was dropped by this machine's firewall: blocked_at */
 #define ATTEMPT_UNDECIDED 0x04 /* closed without an error: connect() will tell why */
 #define ATTEMPT_TOLD 0x08      /* failed, and told: connect() may still return the errno */
 #define ATTEMPT_TFO 0x10
@@ -47,14 +47,14 @@
 struct attempt {
 	__u64 begin_ns; /* connect() was called, or the first SYN-ACK left; 0: unknown */
 	__u64 est_ns;	/* 0: not established */
-	struct ev_ends ends; /* incoming: the ends when it was established; ip 0: not yet */
+	struct ev_ends ends; /* while they were there: established, incoming, or undecided; ip 0: not kept */
 	__u32 err;	/* errno that it ended with */
 	__u32 retrans;
 	__u32 lpid;
 	char lcomm[16];
 	__u16 bits;  /* ATTEMPT_* */
 	__u8 result; /* enum ev_result, when it is told */
-	__u8 pad;
+	__u8 blocked_at; /* with ATTEMPT_BLOCKED: which SYN, by total_retrans */
 };
 
 struct attempts_map {
@@ -102,10 +102,8 @@ static __always_inline void attempt_del(struct sock *sk)
 	bpf_map_delete_elem(&attempts, &k);
 }
 
-static __always_inline __u8 result_of(__u32 err, __u16 bits)
+static __always_inline __u8 result_of(__u32 err)
 {
-	if (bits & ATTEMPT_BLOCKED)
-		return RESULT_BLOCKED;
 	switch (err) {
 	case 0:
 		return RESULT_ABORTED;
@@ -131,6 +129,18 @@ static __always_inline __u8 result_of(__u32 err, __u16 bits)
 	default:
 		return RESULT_ERROR;
 	}
+}
+
+/*
+ * What failed with `err`.  An earlier SYN than the last may have been dropped
+ * and this one have got through: then it is what the network made of it.
+ */
+static __always_inline __u8 attempt_result(struct sock *sk, const struct attempt *a, __u32 err)
+{
+	if (err && a->bits & ATTEMPT_BLOCKED &&
+	    a->blocked_at == (__u8)RD(AS(struct tcp_sock, sk), total_retrans))
+		return RESULT_BLOCKED;
+	return result_of(err);
 }
 
 static __always_inline __u64 span(__u64 from, __u64 to)
@@ -195,7 +205,7 @@ static __always_inline void attempt_end(struct sock *sk, struct attempt *a, __u8
 	struct ev_ends e;
 	struct conn *c;
 
-	/* tcp_disconnect() has taken the peer's port away from one that is not accepted. */
+	/* tcp_disconnect() has taken the peer's port away. */
 	if (a->ends.ip)
 		e = a->ends;
 	else
@@ -284,9 +294,11 @@ static __always_inline void attempt_failed(struct sock *sk, struct attempt *a)
 	 */
 	if (!a->err && RD(sk, sk_shutdown) != SHUTDOWN_MASK) {
 		a->bits |= ATTEMPT_UNDECIDED;
+		/* The peer's port is there for the last time: both set inet_dport to 0 next. */
+		sock_ends(&a->ends, sk, 1);
 		return;
 	}
-	attempt_end(sk, a, result_of(a->err, a->err ? a->bits : 0));
+	attempt_end(sk, a, attempt_result(sk, a, a->err));
 	a->bits |= ATTEMPT_TOLD;
 }
 
@@ -530,7 +542,7 @@ static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *
 		who_from_task(&none.who, t, &none.known);
 		c = &none;
 	}
-	a.result = result_of(err, 0);
+	a.result = result_of(err);
 	attempt_tell(&a, c, &e);
 }
 
@@ -553,7 +565,7 @@ static __always_inline int on_connect_exit(__u32 fd, void *uaddr, __u32 len, lon
 	if (a && (a->bits & ATTEMPT_UNDECIDED)) {
 		/* 0: it was connect(AF_UNSPEC). */
 		a->err = err;
-		attempt_end(sk, a, result_of(err, err ? a->bits : 0));
+		attempt_end(sk, a, attempt_result(sk, a, err));
 		attempt_del(sk);
 		return 0;
 	}
@@ -615,8 +627,11 @@ static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 	if (!sk)
 		return 0;
 	a = attempt_get(sk);
-	if (a && !(a->bits & ATTEMPT_IN))
+	if (a && !(a->bits & ATTEMPT_IN)) {
 		a->bits |= ATTEMPT_BLOCKED;
+		/* Counted before it is sent (__tcp_retransmit_skb()). */
+		a->blocked_at = (__u8)RD(AS(struct tcp_sock, sk), total_retrans);
+	}
 	return 0;
 }
 
