@@ -9,7 +9,8 @@ import socket
 import sys
 import time
 
-from lib import Case, main, need_ipv6, need_nft, wait_until
+from lib import BACKEND, Case, main, need_ipv6, need_nft, wait_until
+from lib.doctor import not_seen
 from lib.net import SYN_SENT
 
 TCP_SYNCNT = 7
@@ -28,6 +29,13 @@ def firewall(ns, hook, *rules):
 
 class Out(Case):
     """`attempt` is one connect(), clocked; `check` compares the one line with it."""
+
+    def setUp(self):
+        # So that the clock is read when connect() has returned, whoever else wants the CPU.
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        except OSError:
+            pass
 
     def watch(self, ns, *opts, pid=None):
         return self.lens("connect", "--netns", ns.path, "--dir", "out", "-p", pid or os.getpid(), *opts)
@@ -59,10 +67,10 @@ class Out(Case):
         return r
 
     def near(self, r, truth_ns):
-        """Within the call's time, and not shorter by more than 5 % or 1 ms (30 ms: this one is not scheduled)."""
+        """Within the call's time, and not shorter by more than 5 % or (a busy machine wakes it late) 50 ms."""
         got = r["latency_us"] * 1000
         self.assertLessEqual(got, truth_ns, r)
-        self.assertGreaterEqual(got, truth_ns - max(truth_ns * 0.05, 30e6), r)
+        self.assertGreaterEqual(got, truth_ns - max(truth_ns * 0.05, 50e6), r)
 
     def case(self, ns, result, err, addr, port=9, retrans=None, **kw):
         tl = self.watch(ns)
@@ -335,6 +343,11 @@ class NoWay(Out):
 
 
 class Policy(Out):
+    def setUp(self):
+        super().setUp()
+        if "firewall drops a SYN" in not_seen(BACKEND):
+            self.skipTest("not seen in this kernel")
+
     def test_drop(self):
         """The firewall drops each SYN on its way out: no answer can come."""
         need_ipv6()

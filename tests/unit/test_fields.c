@@ -214,6 +214,44 @@ static void test_life_bare(void **state)
 	check_wants(wants, COUNT(wants), &l);
 }
 
+static void test_attempt(void **state)
+{
+	static const struct want out[] = {
+		{ "event", "connect", "\"connect\"" },	{ "dir", "out", "\"out\"" },
+		{ "result", "refused", "\"refused\"" },	{ "errno", "ECONNREFUSED", "\"ECONNREFUSED\"" },
+		{ "latency_us", "20.0ms", "20000" },	{ "syn_us", "20.0ms", "20000" },
+		{ "retrans", "1", "1" },		{ "pid", "4211", "4211" },
+		{ "fastopen", NULL, NULL },		{ "remote", "10.0.0.2:443", "\"10.0.0.2:443\"" },
+	};
+	static const struct want in[] = {
+		{ "event", "accept", "\"accept\"" },	{ "dir", "in", "\"in\"" },
+		{ "result", "ok", "\"ok\"" },		{ "errno", NULL, NULL },
+		{ "queue_us", "5.00ms", "5000" },	{ "queue_most", "yes", "true" },
+		{ "listener_pid", "7", "7" },		{ "listener", "nginx", "\"nginx\"" },
+		{ "fastopen", "yes", "true" },
+	};
+	static const struct want bare[] = {
+		{ "latency_us", NULL, NULL }, { "syn_us", NULL, NULL },	      { "queue_us", NULL, NULL },
+		{ "retrans", NULL, NULL },    { "listener_pid", NULL, NULL }, { "listener", NULL, NULL },
+		{ "queue_most", NULL, NULL }, { "fastopen", NULL, NULL },
+	};
+	struct ev_attempt a = an_attempt();
+
+	(void)state;
+	a.result = RESULT_REFUSED;
+	a.err = ECONNREFUSED;
+	check_wants(out, COUNT(out), &a);
+	a = an_attempt();
+	a.hdr.type = EV_ACCEPT;
+	a.has |= ATT_HAS_QUEUE | ATT_QUEUE_MOST | ATT_HAS_LISTENER | ATT_FASTOPEN;
+	a.queue_ns = 5000000;
+	a.lpid = 7;
+	strcpy(a.lcomm, "nginx");
+	check_wants(in, COUNT(in), &a);
+	a.has = 0;
+	check_wants(bare, COUNT(bare), &a);
+}
+
 static void test_latency(void **state)
 {
 	static const struct want wants[] = {
@@ -588,7 +626,7 @@ int main(void)
 		cmocka_unit_test(test_segment),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_life_bare),
-		cmocka_unit_test(test_latency),	   cmocka_unit_test(test_segment_bare),
+		cmocka_unit_test(test_attempt), cmocka_unit_test(test_latency),	   cmocka_unit_test(test_segment_bare),
 		cmocka_unit_test(test_zeros),	   cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_comm),	   cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_relative),   cmocka_unit_test(test_flags),

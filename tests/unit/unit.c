@@ -124,6 +124,21 @@ struct ev_life a_life(void)
 	};
 }
 
+struct ev_attempt an_attempt(void)
+{
+	return (struct ev_attempt){
+		.hdr = { .type = EV_CONNECT, .len = sizeof(struct ev_attempt), .hook = HOOK_ATTEMPT,
+			 .mono_ns = T_MONO },
+		.who = a_process(),
+		.ends = the_ends(),
+		.latency_ns = 20000000,
+		.syn_ns = 20000000,
+		.retrans = 1,
+		.result = RESULT_OK,
+		.has = ATT_HAS_LATENCY | ATT_HAS_SYN | ATT_HAS_RETRANS,
+	};
+}
+
 struct ev_latency a_latency(void)
 {
 	return (struct ev_latency){

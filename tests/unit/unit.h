@@ -37,6 +37,8 @@ struct ev_state a_state(void);
 struct ev_lost a_loss(void);
 /* The same connection, closed by curl after 2 s; half of them waited for the peer's window. */
 struct ev_life a_life(void);
+/* The same connection's beginning: 20 ms, the second SYN was answered. */
+struct ev_attempt an_attempt(void);
 /* One wait of 250 ms in the network. */
 struct ev_latency a_latency(void);
 
