@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The base class of live tests: what it starts ends with the test, whatever happens."""
 
+import glob
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import tempfile
 import unittest
 
 from . import lens as _lens
+from . import tshark
 from .dump import Tcpdump
 from .net import Ns, Veth
 from .proc import Proc, run, wait_until
@@ -76,7 +78,13 @@ class Case(unittest.TestCase):
         """A directory for the test's files."""
         d = tempfile.mkdtemp(prefix="tcplens-live-")
         self.addCleanup(shutil.rmtree, d, ignore_errors=True)
+        self.addCleanup(self._judge_packets, d)
         return d
+
+    def _judge_packets(self, d):
+        """Whatever a test is about: tshark finds nothing wrong with the packets that it made tcplens write."""
+        for path in sorted(glob.glob(os.path.join(d, "*.pcapng*"))):
+            self.assertEqual(tshark.complaints(path), [], path)
 
     def ns(self, tag=""):
         ns = Ns(tag)
