@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -230,6 +232,17 @@ struct attach {
 	bool atomics;		    /* struct way */
 };
 
+/* Pages of the program's own file: whoever reads them again gets them from there. */
+static void forget_pages(const void *from, size_t size)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE);
+	uintptr_t begin = ((uintptr_t)from + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)from + size) & ~(page - 1);
+
+	if (end > begin)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 /*
  * What tcplens_bpf__open() does, with the user's expression in the object file,
  * and without what this kernel's instruction set lacks.  NULL with errno.
@@ -240,12 +253,17 @@ static struct tcplens_bpf *open_skel(struct attach *a)
 	struct tcplens_bpf *skel = calloc(1, sizeof(*skel));
 	const struct expr_code *code = a->o->expr;
 	void *with_expr = NULL;
-	const void *elf;
+	const void *own = NULL, *elf;
+	size_t own_size = 0;
 	int err, changed = 0;
 
 	if (!skel)
 		return NULL;
 	err = tcplens_bpf__create_skeleton(skel);
+	if (!err) {
+		own = skel->skeleton->data;
+		own_size = skel->skeleton->data_sz;
+	}
 	if (!err && code)
 		err = expr_elf_patch(skel->skeleton->data, skel->skeleton->data_sz, code->insns,
 				     code->n * sizeof(*code->insns), &with_expr,
@@ -260,7 +278,8 @@ static struct tcplens_bpf *open_skel(struct attach *a)
 	a->atomics = !changed;
 	skel->skeleton->data = (void *)elf;
 	err = bpf_object__open_skeleton(skel->skeleton, &opts);
-	/* The object file is read, and not needed any more. */
+	/* The object file is read, and not needed any more: 2 MB of it were in memory. */
+	forget_pages(own, own_size);
 	if (changed)
 		free((void *)elf);
 	free(with_expr);
