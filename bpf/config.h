@@ -101,7 +101,7 @@ struct config {
 	__u8 atomics; /* atomic operations that return a value are there (5.12) */
 	__u8 pad2[3];
 	__u32 conns_max;  /* entries of `conns` */
-	__u32 index_mask; /* entries of by_sock and by_tuple, less one: they are a power of two */
+	__u32 index_buckets; /* entries of by_sock and by_tuple */
 	__u64 hash_seed;  /* secret, so that nobody outside can choose what collides */
 	__u64 hash_mul;	  /* odd, secret too */
 	__u32 tick_ns;	    /* the kernel's clock tick: a jiffy */

@@ -8,15 +8,24 @@ static __always_inline struct bucket *bucket_at(__u32 index, __u32 k)
 				     bpf_map_lookup_elem(&by_tuple, &k);
 }
 
-/* The two buckets of a key, and what its slot says. */
+/* 32 bits to a bucket's number: their share of 2^32, as a division would be slower. */
+static __always_inline __u32 bucket_of(__u32 bits)
+{
+	return (__u64)bits * cfg.index_buckets >> 32;
+}
+
+/*
+ * The two buckets of a key, and what its slot says.  The second one is of all
+ * bits of the key, so that those of the tag still tell keys apart there.
+ */
 static __always_inline __u32 bucket_1st(__u64 key)
 {
-	return key & cfg.index_mask;
+	return bucket_of(key);
 }
 
 static __always_inline __u32 bucket_2nd(__u64 key)
 {
-	return key >> 42 & cfg.index_mask;
+	return bucket_of((__u32)(key ^ key >> 32) * 0x9e3779b1U);
 }
 
 static __always_inline __u32 slot_tag(__u64 key)

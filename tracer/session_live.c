@@ -31,6 +31,7 @@
 #include "session_run.h"
 #include "skel.h"
 #include "source_live.h"
+#include "store.h"
 
 #define MS 1000000ULL
 #define ACCOUNT_NS (1000 * MS) /* how often losses are looked for */
@@ -251,22 +252,6 @@ static void finish(struct session *s)
 			   s->o->output->json);
 }
 
-/* Four times the sockets there are now, so that a busy day fits. */
-static __u32 conns_default(void)
-{
-	FILE *f = fopen("/proc/net/sockstat", "re");
-	unsigned int used = 0, n = 32768;
-
-	if (f) {
-		if (fscanf(f, "sockets: used %u", &used) != 1)
-			used = 0;
-		fclose(f);
-	}
-	while (n < used * 4 && n < 1u << 22)
-		n *= 2;
-	return n;
-}
-
 /*
  * The expression is asked in the kernel if nothing but headers decides it, and
  * the kernel takes the program; else here, and records come with their packets.
@@ -317,7 +302,7 @@ static int attach(struct session *s, char *err, size_t len)
 		.ranges = o->filter->ranges,
 		.nranges = o->filter->nranges,
 		.ring_size = o->run->buffer,
-		.conns_max = o->run->conns_max ? o->run->conns_max : conns_default(),
+		.conns_max = o->run->conns_max ? o->run->conns_max : store__default_size(),
 		.tree_pid = s->child.pid,
 	};
 	char *blind = s->origin.blind;

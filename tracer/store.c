@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,6 +18,35 @@
 
 #define SLOTS_PER_BUCKET 8 /* BUCKET_SLOTS in maps.bpf.h */
 #define CONNS_PER_BUCKET 4 /* half full at most */
+#define SIZE_MIN 32768u
+#define SIZE_MAX_DEFAULT (1u << 22)
+
+/* Objects in use of the kernel's caches of TCP sockets, in all network namespaces; 0: unknown. */
+static __u64 open_sockets(FILE *slabinfo)
+{
+	char line[256], name[64];
+	unsigned long long used;
+	__u64 n = 0;
+
+	while (fgets(line, sizeof(line), slabinfo))
+		if (sscanf(line, "%63s %llu", name, &used) == 2 &&
+		    (!strcmp(name, "TCP") || !strcmp(name, "TCPv6") || !strcmp(name, "MPTCP") ||
+		     !strcmp(name, "MPTCPv6")))
+			n += used;
+	return n;
+}
+
+__u32 store__default_size(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "re");
+	__u64 n = SIZE_MIN;
+
+	if (f) {
+		n += 2 * open_sockets(f);
+		fclose(f);
+	}
+	return n < SIZE_MAX_DEFAULT ? n : SIZE_MAX_DEFAULT;
+}
 
 int store__prepare(const void **elf, size_t size)
 {
@@ -52,12 +82,10 @@ static void set_secrets(struct config *cfg)
 void store__configure(struct tcplens_bpf *skel, __u32 conns, bool atomics)
 {
 	struct config *cfg = (struct config *)&skel->rodata->cfg;
-	__u32 buckets = 16;
+	__u32 buckets = 16 + conns / CONNS_PER_BUCKET;
 
-	while (buckets < conns / CONNS_PER_BUCKET)
-		buckets *= 2;
 	cfg->conns_max = conns + 1; /* the first is never used */
-	cfg->index_mask = buckets - 1;
+	cfg->index_buckets = buckets;
 	cfg->atomics = atomics;
 	set_secrets(cfg);
 	bpf_map__set_max_entries(skel->maps.conns, conns + 1);
