@@ -54,6 +54,13 @@ struct ffilter {
 	struct fslice deny;
 };
 
+/* What the sets of ports say of each port: FS_PORT of either end, FS_LPORT and FS_RPORT of one. */
+#define PORTS 65536
+#define PORT_ALLOWED 1
+#define PORT_DENIED 2
+#define PORT_LOCAL 4  /* as the local one it passes */
+#define PORT_REMOTE 8 /* as the remote one */
+
 #define FFLAGS_MAX 8
 #define FRANGES_MAX (1 << 18)
 
@@ -105,7 +112,8 @@ struct config {
 	__u64 hash_seed;  /* secret, so that nobody outside can choose what collides */
 	__u64 hash_mul;	  /* odd, secret too */
 	__u32 tick_ns;	    /* the kernel's clock tick: a jiffy */
-	__u32 pad3;
+	__u8 ports;	    /* any set of ports is used: port_bits[] has them all */
+	__u8 pad3[3];
 	__u8 emit_attempts;
 	__u8 emit_trouble;
 	__u8 drop_reason;  /* kfree_skb tells the reason (5.17, c504e5c2f964) */

@@ -84,16 +84,20 @@ static __always_inline struct conn *conn_add(struct sock *sk)
  * process's descriptor table (waiting to be accepted, or closed by its owner).
  * The process that listens on its port is the best that can be said.
  */
-static __always_inline struct conn *conn_get_or_add(struct sock *sk, const struct ev_ends *e)
+static __always_inline struct conn *conn_or_add(struct conn *c, struct sock *sk,
+						const struct ev_ends *e)
 {
-	struct conn *c = conn_get(sk);
-
 	if (c)
 		return c;
 	c = conn_add(sk);
 	if (c && c->who.how == HOW_UNKNOWN && !RD(sk, sk_socket))
 		who_from_listener(&c->who, c->who.netns, e->laddr, e->lport);
 	return c;
+}
+
+static __always_inline struct conn *conn_get_or_add(struct sock *sk, const struct ev_ends *e)
+{
+	return conn_or_add(conn_get(sk), sk, e);
 }
 
 static __always_inline void tuple_of(struct tuple *t, const struct ev_ends *e, __u32 netns)
@@ -113,15 +117,23 @@ static __always_inline int ends_eq(const struct ev_ends *a, const struct ev_ends
 	       (__u32)x[4] == (__u32)y[4];
 }
 
-/* The connection that a packet with these ends is of; *e: its ends as the socket has them. */
-static __always_inline struct conn *conn_by_tuple(const struct tuple *t, struct ev_ends *e)
+/* A connection with the key of a packet's ends: which conn_confirm() makes sure of. */
+static __always_inline struct conn *conn_by_key(const struct tuple *t)
 {
 	__u64 key = tuple_key(t);
 	struct conn *c = conn_at(index_find(INDEX_TUPLE, key));
+
+	return c && c->wire_key == key && c->who.netns == t->netns ? c : 0;
+}
+
+/* Is it the connection that a packet with these ends is of?  *e: its ends as the socket has them. */
+static __always_inline struct conn *conn_confirm(struct conn *c, const struct tuple *t,
+						 struct ev_ends *e)
+{
 	struct tuple *wire;
 	struct sock *sk;
 
-	if (!c || c->wire_key != key || c->who.netns != t->netns)
+	if (!c)
 		return 0;
 	sk = AS(struct sock, (void *)c->sk);
 	if (!sk)
@@ -132,6 +144,11 @@ static __always_inline struct conn *conn_by_tuple(const struct tuple *t, struct 
 		return ends_eq(e, (const struct ev_ends *)t) ? c : 0;
 	wire = bpf_map_lookup_elem(&nat, &c->num);
 	return !wire || ends_eq((const struct ev_ends *)wire, (const struct ev_ends *)t) ? c : 0;
+}
+
+static __always_inline struct conn *conn_by_tuple(const struct tuple *t, struct ev_ends *e)
+{
+	return conn_confirm(conn_by_key(t), t, e);
 }
 
 static __always_inline void conn_unindex(struct conn *c)
@@ -156,6 +173,7 @@ static __always_inline void conn_index(struct conn *c, const struct tuple *t, in
 	if (!conn_index_by(c->num, tuple_key(t)) || !behind_nat)
 		return;
 	bpf_map_update_elem(&nat, &c->num, t, BPF_ANY);
+	nat_seen = 1;
 	c->known |= CONN_NAT;
 }
 
@@ -270,6 +288,23 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk)
 	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
 		how = HOW_IO;
 	conn_own(c->num, how);
+}
+
+/*
+ * The filters have refused it, and nothing that is done for each segment could
+ * change that: before anything else is looked at.
+ */
+static __always_inline int conn_refused(const struct conn *c)
+{
+	return cfg.filter.used && c && c->verdict == VERDICT_REJECT && !(c->known & CONN_CHILD) &&
+	       !(cfg.accept_by_cred && c->who.how == HOW_LISTENER);
+}
+
+/* A full socket that is not a listener: do its ports pass? */
+static __always_inline int sock_ports_pass(struct sock *sk)
+{
+	return !cfg.ports || ports_pass(bpf_ntohs(RD(AS(struct inet_sock, sk), inet_sport)),
+					bpf_ntohs(RD(sk, __sk_common.skc_dport)));
 }
 
 /* The cached answer of the per-connection filters. */

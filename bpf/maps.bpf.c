@@ -11,6 +11,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct config cfg = {};
 __u32 rename_gen = 0;
+__u8 port_bits[PORTS] = {};
+__u32 nat_seen = 0;
 __u32 conns_used = 0;
 __u32 lat_turn = 0;
 __u32 twins_on = 0;

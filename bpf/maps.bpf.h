@@ -29,6 +29,12 @@ extern const volatile struct config cfg;
 /* Counts changes of any process name, so that a remembered comm is read again. */
 extern __u32 rename_gen;
 
+/* PORT_*; valid with cfg.ports. */
+extern __u8 port_bits[PORTS];
+
+/* A connection whose ports on the wire are not the socket's has been seen. */
+extern __u32 nat_seen;
+
 /* One connection's two ends and its network namespace, as seen on the wire. */
 struct tuple {
 	__u8 laddr[16];

@@ -75,8 +75,13 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 		}
 		return segment_bare(&p, g, &e, t.netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
 	}
+	if (!sock_ports_pass(sk))
+		return 0;
+	c = conn_get(sk);
+	if (conn_refused(c))
+		return 0;
 	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_or_add(c, sk, &e);
 	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
 }
@@ -208,6 +213,17 @@ static __always_inline int on_unconnected(struct packet *p, struct net_device *d
 	return segment_bare(p, g, e, t->netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
 }
 
+/*
+ * Filters are for the socket's ports.  They are those on the wire, unless there
+ * is NAT, which shows where the connection's first segment leaves (out_full()).
+ */
+static __always_inline int wire_ports_pass(struct packet *p)
+{
+	struct tcphdr *h = AS(struct tcphdr, p->th);
+
+	return !cfg.ports || nat_seen || ports_pass(bpf_ntohs(RD(h, dest)), bpf_ntohs(RD(h, source)));
+}
+
 static __always_inline int on_receive(struct sk_buff *skb)
 {
 	struct packet p = { .trusted = skb };
@@ -228,10 +244,15 @@ static __always_inline int on_receive(struct sk_buff *skb)
 		count_lost(HOOK_SEG_IN);
 		return 0;
 	}
+	if (!wire_ports_pass(&p))
+		return 0;
 	word = tcp_word(p.th);
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, net_inum(RD(dev, nd_net.net)));
-	c = conn_by_tuple(&t, &own);
+	c = conn_by_key(&t);
+	if (conn_refused(c))
+		return 0;
+	c = conn_confirm(c, &t, &own);
 	if (c)
 		return segment_full(&p, AS(struct sock, (void *)c->sk), c, &own, word, DIR_IN,
 				    HOOK_SEG_IN);

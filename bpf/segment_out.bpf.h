@@ -26,13 +26,16 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 
 	sk = AS(struct sock, sk);
 	skb = AS(struct sk_buff, skb);
-	if (!sock_is_tcp(sk))
+	if (!sock_ports_pass(sk) || !sock_is_tcp(sk))
+		return 0;
+	c = conn_get(sk);
+	if (conn_refused(c))
 		return 0;
 	p.skb = skb;
 	p.th = RD(skb, data);
 	p.len = RD(skb, len);
 	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_or_add(c, sk, &e);
 	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, tcp_word(p.th), DIR_OUT, HOOK_SEG_OUT);
 }
@@ -166,13 +169,12 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 	return segment_bare(p, g, &e, netns, word, DIR_OUT, bare_state(g), HOOK_SEG_OUT);
 }
 
-static __always_inline int out_full(struct packet *p, struct sock *sk)
+static __always_inline int out_full(struct packet *p, struct sock *sk, struct conn *c)
 {
 	struct ev_ends e;
-	struct conn *c;
 
 	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_or_add(c, sk, &e);
 	if (c && !(c->known & CONN_WIRE) && RD(sk, __sk_common.skc_state) != ST_CLOSE) {
 		struct ev_ends w;
 		struct tuple t;
@@ -189,9 +191,19 @@ static __always_inline int out_full(struct packet *p, struct sock *sk)
 	return segment_full(p, sk, c, &e, tcp_word(p->th), DIR_OUT, HOOK_SEG_OUT);
 }
 
+/* What comes back will not have the socket's ports either. */
+static __always_inline int behind_port_nat(struct packet *p, struct sock *sk)
+{
+	struct tcphdr *h = AS(struct tcphdr, p->th);
+
+	return RD(h, source) != RD(AS(struct inet_sock, sk), inet_sport) ||
+	       RD(h, dest) != RD(sk, __sk_common.skc_dport);
+}
+
 static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
 	struct packet p = { .trusted = skb };
+	struct conn *c = 0;
 	struct sock *sk;
 	__u8 state = 0;
 	__u32 netns;
@@ -224,6 +236,14 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		count_lost(HOOK_SEG_OUT);
 	if (found <= 0)
 		return 0;
+	if (state && state != ST_LISTEN && state_is_full(state)) {
+		if (!sock_ports_pass(sk) && !behind_port_nat(&p, sk))
+			return 0;
+		c = conn_get(sk);
+		/* Its first segment is looked at in any case: out_full(). */
+		if (conn_refused(c) && c->known & CONN_WIRE)
+			return 0;
+	}
 	netns = net_inum(skb_net(skb));
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
 	if (sk && netns != sock_netns(sk))
@@ -231,7 +251,7 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	if (seen_above(skb, &p) || (synack_only && !(tcp_word(p.th) & TF_SYN)))
 		return 0;
 	if (state && state != ST_LISTEN && state_is_full(state))
-		return out_full(&p, sk);
+		return out_full(&p, sk, c);
 	return out_bare(&p, sk, state, netns);
 }
 

@@ -34,6 +34,40 @@ static __u32 tick_ns(void)
 	return clock_getres(CLOCK_MONOTONIC_COARSE, &ts) ? 4000000 : ts.tv_nsec;
 }
 
+/* What filter.bpf.h's ports_pass() looks up: as filter_match.c decides it. */
+static void mark_ports(__u8 bits[PORTS], const struct frange *ranges, const struct fslice *s, __u8 bit,
+		       bool set)
+{
+	for (__u32 i = s->off; i < s->off + s->n; i++)
+		for (__u64 p = ranges[i].lo.l; p <= ranges[i].hi.l && p < PORTS; p++)
+			bits[p] = set ? bits[p] | bit : bits[p] & ~bit;
+}
+
+static void configure_ports(struct tcplens_bpf *skel, struct config *cfg, const struct frange *ranges)
+{
+	static const struct {
+		enum fset set;
+		__u8 pass, refuse; /* refuse 0: no bit of its own, `pass` is taken away */
+	} of[] = {
+		{ FS_PORT, PORT_ALLOWED, PORT_DENIED },
+		{ FS_LPORT, PORT_LOCAL, 0 },
+		{ FS_RPORT, PORT_REMOTE, 0 },
+	};
+	__u8 *bits = skel->bss->port_bits;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		cfg->ports |= cfg->filter.set[of[i].set].allow.n || cfg->filter.set[of[i].set].deny.n;
+	for (size_t i = 0; cfg->ports && i < sizeof(of) / sizeof(of[0]); i++) {
+		const struct ffilter *f = &cfg->filter.set[of[i].set];
+		__u8 pass = of[i].pass, refuse = of[i].refuse;
+
+		for (__u32 p = 0; !f->allow.n && p < PORTS; p++)
+			bits[p] |= pass;
+		mark_ports(bits, ranges, &f->allow, pass, true);
+		mark_ports(bits, ranges, &f->deny, refuse ? refuse : pass, refuse != 0);
+	}
+}
+
 /* What is remembered of connections for some views only. */
 static void configure_tracks(struct tcplens_bpf *skel, struct config *cfg, const struct attach_opts *o)
 {
@@ -91,6 +125,7 @@ void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct at
 	struct config *cfg = (struct config *)&skel->rodata->cfg;
 
 	cfg->filter = *o->filter;
+	configure_ports(skel, cfg, o->ranges);
 	cfg->direct = w.direct;
 	cfg->in_by_tuple = b == BACKEND_TRACEPOINT;
 	cfg->expr = w.expr;

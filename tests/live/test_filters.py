@@ -13,6 +13,7 @@ import shutil
 
 from lib import Case, main, quiesce
 from lib import wire
+from lib.proc import run
 
 
 def key(r):
@@ -335,6 +336,28 @@ class Places(Scene):
                    (("--cgroup", "!" + top), lambda r: r.get("pid") not in (one, two)),
                    (("--cgroup", sub), lambda r: r.get("pid") == two),
                    (("--cgroup", f"{top},!{sub}"), lambda r: r.get("pid") == one))
+
+
+class Nat(Scene):
+    """Side b redirects a port: filters are for the sockets' ports, which the wire does not have there."""
+
+    def test_redirected_port(self):
+        s = self.server("4", shape="pingpong", opts=("-n", "2", "-b", "30"))
+        rules = f"""table ip renumber {{
+            chain incoming {{ type nat hook prerouting priority -100; tcp dport 7080 redirect to :{s.port}; }}
+        }}"""
+        try:
+            with self.net.b:
+                run(["nft", "-f", "-"], input=rules.encode())
+        except (AssertionError, FileNotFoundError):
+            self.skipTest("no NAT by nftables here")
+        for _ in range(2):
+            self.client(7080, "4", shape="pingpong", opts=("-b", "30"))
+        p = s.port
+        self.judge((("-P", str(p)), lambda r: p in (r["lport"], r["rport"])),
+                   (("-L", str(p)), lambda r: p == r["lport"]),
+                   (("-P", "7080"), lambda r: 7080 in (r["lport"], r["rport"])),
+                   (("-P", "!7080"), lambda r: 7080 not in (r["lport"], r["rport"])))
 
 
 class Nothing(Scene):
