@@ -266,7 +266,11 @@ def main():
             nth = f" (try {tries})" if tries > 1 else ""
             print(f"{verdict:4} {test.id()} ({took:.1f} s){nth}{why}", flush=True)
             if verdict == "FAIL":
-                details.append(f"---- {test.id()}\n{text}")
+                failure = f"---- {test.id()}\n{text}"
+                if os.environ.get("TCPLENS_VM"):
+                    show([failure])  # at once: the machine may not live until the end
+                else:
+                    details.append(failure)
                 if opt.failfast:
                     break
     except KeyboardInterrupt as e:

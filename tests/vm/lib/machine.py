@@ -6,6 +6,7 @@ last lines of the console.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -15,6 +16,7 @@ from . import Unavailable
 QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
 PASS, FAIL = 33, 35
 CONSOLE_TAIL = 25
+CAUSE = re.compile(r"Kernel panic|BUG:|Oops|Unable to handle|sysrq: ")
 
 # What only costs time under emulation is off.
 COMMON = ("quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on nowatchdog nokaslr "
@@ -81,7 +83,7 @@ class Machine:
             return None
         if rc == FAIL:
             return "the guest reports failures"
-        return self._with_console(f"ended with status {rc}, not by the guest's own word {err}")
+        return self._with_console(f"ended with status {rc}, not by the guest's own word{err and ': ' + err}")
 
     def _kill(self, why):
         self.took = time.monotonic() - self.start
@@ -100,5 +102,8 @@ class Machine:
 
     def _with_console(self, why):
         with open(self.console_path, errors="replace") as f:
-            lines = f.read().splitlines()[-CONSOLE_TAIL:]
+            lines = f.read().splitlines()
+        # What it died of stands above the registers and stacks that follow.
+        cause = next((x for x in lines[:-CONSOLE_TAIL] if CAUSE.search(x)), None)
+        lines = ([cause] if cause else []) + lines[-CONSOLE_TAIL:]
         return why + "; the console's last lines:\n" + "\n".join("    " + x for x in lines)
