@@ -283,6 +283,50 @@ static __always_inline int is_drop(__u32 reason)
 	return reason != 0;
 }
 
+/* Neither does the kernel tell why, if it tells reasons at all. */
+static __always_inline int no_reason(__u32 reason)
+{
+	return !cfg.drop_reason ||
+	       reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED);
+}
+
+/*
+ * TCP frees some packets as it does those that it drops, without a reason, though they have
+ * served:
+ * - what TIME-WAIT takes: the peer's FIN, ACKs, a reset (the end of tcp_v4_rcv(), tcp_v6_rcv());
+ *   data and SYNs are for nobody there (tcp_timewait_state_process());
+ * - an ACK behind the peer's FIN, which finds no data to queue (tcp_rcv_state_process());
+ *   before 5.18 that was no kfree_skb();
+ * - the ACK of a handshake that TCP_DEFER_ACCEPT waits behind (tcp_check_req()), where the kernel
+ *   tells the listener (6.11); not one for which its queue is full;
+ * - before 6.3 (QUEUE_PURGE) what a closed socket still had in its queue.
+ */
+static __always_inline int has_served(struct about *a, struct packet *p, struct sk_buff *skb,
+				      struct sock *sk)
+{
+	__u8 state = a->state;
+	__u32 len = p->len - (tcp_word(p->th) >> 12) * 4;
+
+	/* Which socket it was for is told since 6.11. */
+	if (!sk && a->c)
+		state = a->c->state;
+	if (a->dir != DIR_IN)
+		return 0;
+	if (state == ST_CLOSE)
+		return sk && !RD(skb, dev);
+	if (len || a->flags & TF_SYN)
+		return 0;
+	if (state == ST_TIME_WAIT)
+		return 1;
+	if (!cfg.drop_reason || a->flags & (TF_RST | TF_FIN))
+		return 0;
+	if (state == ST_LISTEN)
+		return sk && RD(AS(struct inet_connection_sock, sk), icsk_accept_queue.rskq_defer_accept) &&
+		       RD(sk, sk_ack_backlog) <= RD(sk, sk_max_ack_backlog);
+	return (state == ST_CLOSE_WAIT || state == ST_LAST_ACK || state == ST_CLOSING) &&
+	       !RD(skb, dev); /* tcp_v4_rcv() takes the device away */
+}
+
 /*
  * Is what was dropped a packet that this socket has sent?  It is still the
  * packet's where another namespace takes it in (skb_scrub_packet(), as of
@@ -334,6 +378,8 @@ int BPF_PROG(loss_drop, struct sk_buff *skb, void *location)
 		turn_round(&a);
 		about_find(&a, sk);
 	}
+	if (no_reason(reason) && has_served(&a, &p, skb, sk))
+		return 0;
 	r = trouble_new(&a, EV_DROP, 1);
 	if (!r)
 		return 0;

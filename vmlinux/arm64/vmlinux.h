@@ -341,6 +341,7 @@ struct inet6_ifaddr {
 };
 
 enum skb_drop_reason {
+	SKB_DROP_REASON_NOT_SPECIFIED = 1,
 	SKB_DROP_REASON_NO_SOCKET = 2,
 	SKB_DROP_REASON_NETFILTER_DROP = 7,
 	SKB_DROP_REASON_BPF_CGROUP_EGRESS = 38,
@@ -411,7 +412,12 @@ struct minmax {
 	struct minmax_sample s[3];
 };
 
+struct request_sock_queue {
+	u8 rskq_defer_accept;
+};
+
 struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
 	__u8 icsk_ca_state: 5;
 	__u8 icsk_retransmits;
 	__u8 icsk_pending;
