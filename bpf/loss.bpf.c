@@ -11,6 +11,8 @@
 #define CA_LOSS 4
 #define TIME_LOSS_PROBE 5 /* ICSK_TIME_LOSS_PROBE */
 
+#define PACKET_OTHERHOST 3
+
 /* How often a segment was sent again, by its place in the stream, which does not wrap. */
 struct rtx_key {
 	__u64 conn;
@@ -268,7 +270,7 @@ static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a
 /*
  * Not dropped: 0, and since 6.3 SKB_CONSUMED.  Nor lost: what a closed socket
  * still had in its queue, at least the peer's FIN (QUEUE_PURGE, 6.3); if it was
- * unread data, a reset tells of it.
+ * unread data, a reset tells of it.  Nor is a copy that was for another host (OTHERHOST).
  */
 static __always_inline int is_drop(__u32 reason)
 {
@@ -276,6 +278,9 @@ static __always_inline int is_drop(__u32 reason)
 		return 1;
 	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE) &&
 	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_QUEUE_PURGE))
+		return 0;
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_OTHERHOST) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_OTHERHOST))
 		return 0;
 	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
 	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
@@ -291,8 +296,9 @@ static __always_inline int no_reason(__u32 reason)
 }
 
 /*
- * TCP frees some packets as it does those that it drops, without a reason, though they have
- * served:
+ * Some packets are freed as dropped ones are, without a reason, though they have served, or were
+ * not for this host:
+ * - a copy for another host, which a device in promiscuous mode takes in (ip_rcv_core(); OTHERHOST);
  * - what TIME-WAIT takes: the peer's FIN, ACKs, a reset (the end of tcp_v4_rcv(), tcp_v6_rcv());
  *   data and SYNs are for nobody there (tcp_timewait_state_process());
  * - an ACK behind the peer's FIN, which finds no data to queue (tcp_rcv_state_process());
@@ -312,6 +318,8 @@ static __always_inline int has_served(struct about *a, struct packet *p, struct 
 		state = a->c->state;
 	if (a->dir != DIR_IN)
 		return 0;
+	if (RD_BITS(skb, pkt_type) == PACKET_OTHERHOST)
+		return 1;
 	if (state == ST_CLOSE)
 		return sk && !RD(skb, dev);
 	if (len || a->flags & TF_SYN)

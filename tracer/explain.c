@@ -26,10 +26,20 @@ struct symbol {
 	char *name;
 };
 
+/* By value; of equal ones the first that was found counts. */
+struct reasons {
+	struct reason {
+		__u32 value, order;
+		const char *name;
+	} *v;
+	size_t n;
+};
+
 struct explain {
 	bool types_tried, symbols_tried;
-	struct btf *kernel;
+	struct btf *kernel; /* what the names lie in */
 	struct btf *module[NENUMS];
+	struct reasons drops, resets;
 	struct symbol *sym;
 	size_t nsym;
 };
@@ -37,6 +47,30 @@ struct explain {
 struct explain *explain__new(void)
 {
 	return calloc(1, sizeof(struct explain));
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const struct reason *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Adds the enumerators of the type, if there is such a type. */
+static void add_reasons(struct reasons *r, const struct btf *btf, const char *type)
+{
+	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_ENUM) : 0;
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	const struct btf_enum *e = t ? btf_enum(t) : NULL;
+	struct reason *v = e ? realloc(r->v, (r->n + btf_vlen(t)) * sizeof(*v)) : NULL;
+
+	if (!v)
+		return;
+	r->v = v;
+	for (int i = 0; i < btf_vlen(t); i++, r->n++)
+		v[r->n] = (struct reason){ e[i].val, r->n, btf__name_by_offset(btf, e[i].name_off) };
 }
 
 static void load_types(struct explain *x)
@@ -47,35 +81,33 @@ static void load_types(struct explain *x)
 	x->kernel = btf__load_vmlinux_btf();
 	if (!x->kernel)
 		return;
-	for (size_t i = 0; i < NENUMS; i++)
+	for (size_t i = 0; i < NENUMS; i++) {
 		if (drop_enums[i].module)
 			x->module[i] = btf__load_module_btf(drop_enums[i].module, x->kernel);
-}
-
-/* The enumerator's name; NULL: the type does not have this value. */
-static const char *enum_name(const struct btf *btf, const char *type, __u32 value)
-{
-	int id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
-	const struct btf_enum *e = t ? btf_enum(t) : NULL;
-
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if ((__u32)e[i].val == value)
-			return btf__name_by_offset(btf, e[i].name_off);
-	return NULL;
-}
-
-static const char *drop_name(const struct explain *x, __u32 reason)
-{
-	for (size_t i = 0; i < NENUMS; i++) {
-		const char *name = enum_name(x->kernel, drop_enums[i].type, reason);
-
-		if (!name && x->module[i])
-			name = enum_name(x->module[i], drop_enums[i].type, reason);
-		if (name)
-			return name;
+		add_reasons(&x->drops, x->kernel, drop_enums[i].type);
+		add_reasons(&x->drops, x->module[i], drop_enums[i].type);
 	}
-	return NULL;
+	add_reasons(&x->resets, x->kernel, "sk_rst_reason");
+	if (x->drops.n)
+		qsort(x->drops.v, x->drops.n, sizeof(*x->drops.v), by_value);
+	if (x->resets.n)
+		qsort(x->resets.v, x->resets.n, sizeof(*x->resets.v), by_value);
+}
+
+/* NULL: the kernel's types do not have this value. */
+static const char *reason_name(const struct reasons *r, __u32 value)
+{
+	size_t lo = 0, hi = r->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (r->v[mid].value < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->n && r->v[lo].value == value ? r->v[lo].name : NULL;
 }
 
 /* Behind what all of them begin with. */
@@ -165,9 +197,7 @@ void explain__fill(struct explain *x, struct ev_trouble *t)
 
 	if (t->has & TROUBLE_HAS_REASON) {
 		load_types(x);
-		if (x->kernel)
-			name = t->hdr.type == EV_DROP ? drop_name(x, t->reason) :
-							enum_name(x->kernel, "sk_rst_reason", t->reason);
+		name = reason_name(t->hdr.type == EV_DROP ? &x->drops : &x->resets, t->reason);
 		if (name)
 			snprintf(t->reason_name, sizeof(t->reason_name), "%s", without_prefix(name));
 		else
@@ -186,6 +216,8 @@ void explain__free(struct explain *x)
 {
 	if (!x)
 		return;
+	free(x->drops.v);
+	free(x->resets.v);
 	for (size_t i = 0; i < NENUMS; i++)
 		btf__free(x->module[i]);
 	btf__free(x->kernel);

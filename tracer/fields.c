@@ -5,6 +5,7 @@
 #include "decode.h"
 #include "life.h"
 #include "names.h"
+#include "trouble.h"
 
 #define SEG FIELD_IN(EV_SEGMENT)
 #define STA FIELD_IN(EV_STATE)
@@ -449,18 +450,18 @@ static int set_text(struct fvalue *v, const char *s, size_t size)
 
 GET(reason)
 {
-	const struct ev_trouble *t = ev_trouble_of(ev);
-	const char *own = NULL;
+	const char *s;
 
 	if (ev->type == EV_SUM)
 		return set_text(v, ev_sum_of(ev)->reason, sizeof(ev_sum_of(ev)->reason));
-	if (ev->type == EV_RETRANSMIT)
-		own = kind_name(t->kind);
-	else if (ev->type == EV_STALL)
-		own = t->dir == DIR_OUT ? "peer-window" : "own-window";
-	if (own)
-		return set_text(v, own, strlen(own));
-	return set_text(v, t->reason_name, sizeof(t->reason_name));
+	s = trouble_reason(ev_trouble_of(ev));
+	return set_text(v, s, strlen(s));
+}
+
+GET(trouble)
+{
+	v->ev = ev;
+	return ev->type != EV_SUM || FIELD_IN(ev_sum_of(ev)->of) & BAD;
 }
 
 GET(location)
@@ -768,6 +769,8 @@ const struct field fields[] = {
 	ROW(kind, "KIND", 7, L, FK_NAME, RTX, "why it is sent again: fast rto tlp syn syn-ack other"),
 	ROW(reason, "REASON", 20, L, FK_BYTES, BAD | SUM,
 	    "retransmit: its kind; drop, reset: the kernel's reason; stall: peer-window own-window"),
+	ROW(trouble, "TROUBLE", 24, L, FK_TROUBLE, BAD | SUM,
+	    "event, dir, reason, attempt and stall_us in one column, cut where it ends"),
 	ROW(location, "LOCATION", 28, L, FK_BYTES, DROP, "where in the kernel it was dropped"),
 	ROW(attempt, "TRY", 3, R, FK_UINT, RTX, "how often this segment was sent again, this time included"),
 	ROW(stall_us, "STALL", 6, R, FK_USEC, STL, "how long the window stayed closed"),

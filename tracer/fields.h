@@ -65,6 +65,7 @@ enum fkind {
 	FK_SIZE,  /* u: bytes; text: 1.5M */
 	FK_USEC,  /* u: microseconds; text: 1.50ms */
 	FK_TENTHS, /* u: times ten; 1.5 */
+	FK_TROUBLE, /* ev: of a trouble or a sum; short for others */
 	FK_SHARES, /* shares: percent by enum ev_limit */
 };
 
@@ -74,6 +75,7 @@ struct fvalue {
 		__s64 ns;
 		const char *name;
 		const __u8 *mac;
+		const struct ev_hdr *ev;
 		__u8 shares[LIMIT_MAX];
 		struct {
 			const char *p;
@@ -122,15 +124,15 @@ extern const size_t nfields;
 #define FIELDS_CONNECT_WIDE \
 	"time,pid,comm,dir,local,remote,result,errno,latency_us,syn_us,queue_us,retrans,listener"
 #define FIELDS_CONNECT_SUM "count,failed,pid,comm,dir,remote,mean_us,max_us"
-#define FIELDS_LOSS "time,pid,comm,event,dir,remote,reason"
+#define FIELDS_LOSS "time,pid,comm,remote,trouble"
 #define FIELDS_LOSS_WIDE \
 	"time,pid,comm,event,dir,local,remote,reason,state,flags,seq,len,attempt,cwnd_before,cwnd,stall_us,location"
-#define FIELDS_LOSS_SUM "count,pid,comm,what,dir,remote,reason"
+#define FIELDS_LOSS_SUM "count,pid,comm,remote,trouble"
 
 /* Says for people what others say too: in JSON only if asked for by name. */
 static inline bool field_is_short(const struct field *f)
 {
-	return f->kind == FK_END || f->kind == FK_SHORT;
+	return f->kind == FK_END || f->kind == FK_SHORT || f->kind == FK_TROUBLE;
 }
 
 /* NULL: no such field. */

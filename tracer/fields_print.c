@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "names.h"
 #include "resolve.h"
+#include "trouble.h"
 
 #define NSEC 1000000000LL
 
@@ -274,7 +275,7 @@ static void put_size(struct outbuf *b, __u64 v)
 	put_scaled(b, v, unit, units[i]);
 }
 
-static void put_usec(struct outbuf *b, __u64 v)
+void put_usec(struct outbuf *b, __u64 v)
 {
 	if (v < 1000) {
 		outbuf_u64(b, v);
@@ -375,6 +376,8 @@ size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *
 	case FK_TENTHS:
 		put_tenths(b, v->u);
 		break;
+	case FK_TROUBLE:
+		return trouble_text(b, v->ev, f->width);
 	case FK_SHARES:
 		put_shares(b, v->shares);
 		break;

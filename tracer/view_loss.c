@@ -9,8 +9,8 @@
 #include "decode.h"
 #include "fields.h"
 #include "hooks.h"
-#include "names.h"
 #include "sums.h"
+#include "trouble.h"
 #include "view.h"
 
 struct loss_opts {
@@ -70,16 +70,6 @@ static int loss_open(void **state, const void *opts, const struct view_out *out)
 	return 0;
 }
 
-/* As the field `reason` has it. */
-static const char *reason_of(const struct ev_trouble *t)
-{
-	if (t->hdr.type == EV_RETRANSMIT)
-		return kind_name(t->kind);
-	if (t->hdr.type == EV_STALL)
-		return t->dir == DIR_OUT ? "peer-window" : "own-window";
-	return t->reason_name;
-}
-
 static int add(struct state *s, const struct ev_trouble *t)
 {
 	struct ev_sum key = {
@@ -94,7 +84,7 @@ static int add(struct state *s, const struct ev_trouble *t)
 	/* What may change while the connection goes on. */
 	key.who.tid = 0;
 	memset(key.who.pad, 0, sizeof(key.who.pad));
-	snprintf(key.reason, sizeof(key.reason), "%s", reason_of(t));
+	snprintf(key.reason, sizeof(key.reason), "%s", trouble_reason(t));
 	sum = sums_of(&s->sums, &key);
 	if (!sum)
 		return -ENOMEM;

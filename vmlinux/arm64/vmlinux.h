@@ -268,6 +268,7 @@ struct sk_buff {
 	unsigned int data_len;
 	union {
 		struct {
+			__u8 pkt_type: 3;
 			__u8 ip_summed: 2;
 			int skb_iif;
 			__be16 protocol;
@@ -345,6 +346,7 @@ enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET = 2,
 	SKB_DROP_REASON_NETFILTER_DROP = 7,
 	SKB_DROP_REASON_BPF_CGROUP_EGRESS = 38,
+	SKB_DROP_REASON_OTHERHOST = 29,
 	SKB_DROP_REASON_QUEUE_PURGE = 103,
 	SKB_CONSUMED = 1,
 };
