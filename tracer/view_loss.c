@@ -133,7 +133,9 @@ const struct view view_loss = {
 	.name = "loss",
 	.doc = "One line per retransmit, dropped TCP packet, reset, and closed window: whose it is, and why."
 	       "\vRetransmits: fast, rto (the timer), tlp (tail loss probe), syn, syn-ack. Drops and resets have the "
-	       "kernel's reason, where it gives one. A window that was closed is told when it opens again, or at the end "
+	       "kernel's reason, where it gives one; `trouble` cuts it where the column ends, `reason` (--wide, --json) "
+	       "has all of it. What is freed like a drop but has served (a FIN that TIME-WAIT takes, an ACK behind a "
+	       "FIN), or was for another host, is not told. A window that was closed is told when it opens again, or at the end "
 	       "of tracing, with how long that took (`stall_us`): peer-window (the peer does not read, we cannot "
 	       "send), own-window (we do not read).\n\n"
 	       "  tcplens loss -p 1234           what goes wrong for a process\n"

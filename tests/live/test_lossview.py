@@ -5,8 +5,9 @@
 import os
 import re
 import socket
+import time
 
-from lib import Case, main, quiesce
+from lib import Case, main, need_nft, quiesce
 
 
 class Retransmits(Case):
@@ -96,6 +97,104 @@ class Ordinary(Case):
                     self.assertEqual(a.recv(1), b"")
         quiesce(ns)
         self.assertEqual(tl.stop().records, [])
+
+
+class Told(Case):
+    """Each kind has a line, with its owner."""
+
+    def told(self, res, **want):
+        """The records that have all of these."""
+        return [r for r in res.records if all(r.get(k) == v for k, v in want.items())]
+
+    def test_closed_port(self):
+        """Nobody listens: the drop, the reset that answers it, and the client's that receives it; -p takes its own only."""
+        ns = self.ns()
+        all_, own = self.lens("loss", "--netns", ns.path), self.lens("loss", "-p", os.getpid())
+        with ns, socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+            self.assertNotEqual(s.connect_ex(("127.0.0.1", 1)), 0)
+        got, mine = all_.stop(), own.stop()
+        r = self.told(got, event="reset", dir="in", pid=os.getpid())
+        self.assertEqual([(x["lport"], x["rport"], x["state"]) for x in r], [(port, 1, "SYN-SENT")])
+        self.assertEqual([(x["event"], x["dir"], x["lport"]) for x in mine.records], [("reset", "in", port)])
+        if any("reason" in x for x in got.records):  # 5.17
+            d = self.told(got, event="drop", reason="NO_SOCKET", dir="in", lport=1, rport=port)
+            self.assertEqual([x["flags"] for x in d], [["SYN"]])
+            self.assertTrue(all("pid" not in x for x in d), d)
+
+    def test_firewall(self):
+        """SYNs that nft drops: each is a drop of the sender's, and each further try a retransmit of kind syn."""
+        ns = self.ns()
+        need_nft(ns, """
+            table inet f {
+                chain o { type filter hook output priority 0; tcp dport 81 drop; }
+            }""")
+        before = ns.counters()["Tcp.RetransSegs"]
+        tl = self.lens("loss", "--netns", ns.path)
+        with ns, socket.socket() as s:
+            s.settimeout(1.5)
+            self.assertRaises(OSError, s.connect, ("127.0.0.1", 81))
+        res = tl.stop()
+        again = self.told(res, event="retransmit")
+        self.assertGreater(len(again), 0)
+        self.assertEqual(len(again), ns.counters()["Tcp.RetransSegs"] - before)
+        self.assertEqual([(x["kind"], x["attempt"], x["state"], x["pid"], x["flags"], x["len"]) for x in again],
+                         [("syn", i + 1, "SYN-SENT", os.getpid(), ["SYN"], 0) for i in range(len(again))])
+        drops = self.told(res, event="drop", dir="out", rport=81, pid=os.getpid())
+        self.assertEqual(len(drops), len(again) + 1, res.records)
+        for x in drops:
+            self.assertIn(x.get("reason", "NETFILTER_DROP"), ("NETFILTER_DROP", "NOT_SPECIFIED"))
+
+    def test_columns(self):
+        """The usual columns are no wider than a terminal, whatever happens."""
+        ns = self.ns()
+        tl = self.lens("loss", "--netns", ns.path, json=False)
+        with ns, socket.socket() as s:
+            self.assertNotEqual(s.connect_ex(("127.0.0.1", 1)), 0)
+        lines = tl.stop().out.decode().splitlines()
+        self.assertGreater(len(lines), 1)
+        self.assertEqual(lines[0].split(), ["TIME", "PID", "COMM", "REMOTE", "TROUBLE"])
+        self.assertLessEqual(max(map(len, lines)), 80, lines)
+        self.assertTrue(any(x.endswith("reset in") for x in lines), lines)
+
+    def test_zero_window(self):
+        """A reader that stops for a while: as long as its own clock says, on both sides, open at the end of none."""
+        net = self.veth()
+        tl = self.lens("loss", "--netns", f"{net.a.path},{net.b.path}")
+        with net.b, socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            s.bind((net.b.addr4, 0))
+            s.listen(1)
+            with net.a:
+                c = socket.create_connection(s.getsockname())
+            a = s.accept()[0]
+        c.setblocking(False)
+        sent = 0
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            try:
+                sent += c.send(b"x" * 4096)
+            except BlockingIOError:
+                time.sleep(0.01)
+        a.setblocking(True)
+        left = sent
+        while left:
+            left -= len(a.recv(65536))
+        opened = time.monotonic()
+        c.close()
+        a.close()
+        quiesce(*net.sides)
+        stalls = self.told(tl.stop(), event="stall")
+        for reason in ("peer-window", "own-window"):
+            of = [x for x in stalls if x["reason"] == reason]
+            self.assertGreater(len(of), 0, stalls)
+            longest = max(of, key=lambda x: x["stall_us"])
+            self.assertEqual(longest["pid"], os.getpid())
+            self.assertNotIn("open", longest)
+            # From the window's closing, within the first sends, to the first read.
+            self.assertLess(longest["stall_us"] / 1e6, opened - (end - 0.5) + 0.001)
+            self.assertGreater(longest["stall_us"] / 1e6, 0.3)
 
 
 if __name__ == "__main__":
