@@ -21,30 +21,38 @@
 #define SIZE_MIN 32768u
 #define SIZE_MAX_DEFAULT (1u << 22)
 
-/* Objects in use of the kernel's caches of TCP sockets, in all network namespaces; 0: unknown. */
-static __u64 open_sockets(FILE *slabinfo)
+/* The second word of each line whose first is one of `names`, together; 0: the file can't be read. */
+static __u64 sum_of_lines(const char *path, const char *const names[])
 {
+	FILE *f = fopen(path, "re");
+	unsigned long long value;
 	char line[256], name[64];
-	unsigned long long used;
-	__u64 n = 0;
+	__u64 sum = 0;
 
-	while (fgets(line, sizeof(line), slabinfo))
-		if (sscanf(line, "%63s %llu", name, &used) == 2 &&
-		    (!strcmp(name, "TCP") || !strcmp(name, "TCPv6") || !strcmp(name, "MPTCP") ||
-		     !strcmp(name, "MPTCPv6")))
-			n += used;
-	return n;
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		for (size_t i = 0; names[i]; i++)
+			if (sscanf(line, "%63s %*[a-z ]%llu", name, &value) == 2 ||
+			    sscanf(line, "%63s %llu", name, &value) == 2)
+				sum += strcmp(name, names[i]) ? 0 : value;
+	fclose(f);
+	return sum;
 }
 
+/*
+ * The kernel's caches are of all network namespaces, and for root only
+ * (mm/slab_common.c: SLABINFO_RIGHTS); the other file is of ours, for everybody.
+ */
 __u32 store__default_size(void)
 {
-	FILE *f = fopen("/proc/slabinfo", "re");
-	__u64 n = SIZE_MIN;
+	static const char *const caches[] = { "TCP", "TCPv6", "MPTCP", "MPTCPv6", NULL };
+	static const char *const all[] = { "sockets:", NULL };
+	__u64 n = sum_of_lines("/proc/slabinfo", caches);
 
-	if (f) {
-		n += 2 * open_sockets(f);
-		fclose(f);
-	}
+	if (!n)
+		n = sum_of_lines("/proc/net/sockstat", all);
+	n = SIZE_MIN + 2 * n;
 	return n < SIZE_MAX_DEFAULT ? n : SIZE_MAX_DEFAULT;
 }
 
