@@ -307,6 +307,12 @@ bool writer__leaves_out(struct writer *w, const struct ev_hdr *ev)
 	return !writer__counts(w, ev) || !output_wants(&w->output, ev->hook);
 }
 
+void writer__appended(struct writer *w, enum ev_hook hook)
+{
+	if (w->async)
+		output_mark(&w->output, hook, w->out.len);
+}
+
 int writer__event(struct writer *w, const struct ev_hdr *ev)
 {
 	int err = 0;
@@ -321,8 +327,8 @@ int writer__event(struct writer *w, const struct ev_hdr *ev)
 		w->lost[ev->hook] += ((const struct ev_lost *)ev)->count;
 	else if (writer__counts(w, ev))
 		w->records++;
-	if (w->async && writer__counts(w, ev))
-		output_mark(&w->output, ev->hook, w->out.len);
+	if (!w->ops->holds && writer__counts(w, ev))
+		writer__appended(w, ev->hook);
 	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
 }
 

@@ -40,6 +40,7 @@ struct writer_ops {
 	unsigned int need;  /* NEED_* that this format adds to the view's */
 	__u32 events;	    /* FIELD_IN() of the records that it wants besides the view's */
 	__u32 counts;	    /* FIELD_IN() of those that are counted; 0: all */
+	bool holds;	    /* appends a record later than it gets it, and calls writer__appended() then */
 	/* Once, before the first file; may be NULL. 0 or a negative errno. */
 	int (*open)(struct writer *w);
 	/* The next three append to w->out: 0, or a negative errno. */
@@ -122,6 +123,9 @@ bool writer__leaves_out(struct writer *w, const struct ev_hdr *ev);
 
 /* 0; -ECANCELED: -W says that it is enough; or the negative errno of a write. */
 int writer__event(struct writer *w, const struct ev_hdr *ev);
+
+/* For formats: a counted record of this hook ends where w->out ends now. */
+void writer__appended(struct writer *w, enum ev_hook hook);
 
 /* Is it one of those that -c and the last line count? */
 bool writer__counts(const struct writer *w, const struct ev_hdr *ev);

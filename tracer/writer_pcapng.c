@@ -240,6 +240,7 @@ static int emit(void *ctx, const struct ev_segment *s, const struct outbuf *note
 	if (interface < IFS_COUNTED)
 		g->received[interface]++;
 	g->lost_before = 0;
+	writer__appended(g->w, s->hdr.hook);
 	return outbuf_error(&g->w->out);
 }
 
@@ -332,6 +333,7 @@ const struct writer_ops writer_pcapng_ops = {
 	.need = NEED_PACKETS | NEED_SEGMENTS | NEED_STATES | NEED_LOSS,
 	.events = FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_STATE) | TROUBLE | FIELD_IN(EV_LOST) | EVENTS_PACKETS,
 	.counts = FIELD_IN(EV_SEGMENT),
+	.holds = true,
 	.open = png_open,
 	.begin = png_begin,
 	.event = png_event,
