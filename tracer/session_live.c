@@ -166,8 +166,11 @@ static void account(struct session *s)
 {
 	__u64 now = clock_mono_ns();
 
+	/* What a format holds back waits for records that belong to it: before a flush, all until `now` have to be here. */
+	int n = source__drain(s->source);
+
 	/* Files that begin by the clock do so also while nothing happens. */
-	s->account_ns = s->o->file->seconds ? now + ACCOUNT_NS : 0;
+	s->account_ns = n > 0 || s->o->file->seconds ? now + ACCOUNT_NS : 0;
 	source__account(s->source);
 	/* NTP may have moved the wall clock. */
 	consumer__clock(&s->out, now, clock_mono_to_real());
