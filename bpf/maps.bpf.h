@@ -381,13 +381,20 @@ enum twin {
 	TWIN_MAX,
 };
 
-/* What the first of them has handled on this CPU: several marks each, by process and by what the event is about. */
-#define TWIN_SLOTS 256
+/*
+ * What the first of them has handled: by what the event is about.  Two marks to a
+ * place, as several events may be between their programs at a time.
+ */
+#define TWIN_BITS 10
+struct twin_marks {
+	__u64 about[2];
+};
+
 struct twins_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TWIN_MAX * TWIN_SLOTS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TWIN_MAX << TWIN_BITS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct twin_marks);
 };
 extern struct twins_map twins SEC(".maps");
 

@@ -14,6 +14,10 @@
  * stand in that order in tracer/hooks.c; of fentry and fexit the last attached
  * runs first, bpf_trampoline_link_prog().)  User space counts what is left out
  * of the first, less what the second has handled, as lost.
+ *
+ * Between the two a process may be preempted, and then go on elsewhere.  It is so
+ * each time that a record wakes the reader up, where RCU's read side is not
+ * preemptible (PREEMPT_LAZY): the first program's end is where that becomes possible.
  */
 #ifndef TCPLENS_NESTED_BPF_H
 #define TCPLENS_NESTED_BPF_H
