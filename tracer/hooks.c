@@ -46,7 +46,8 @@
 		TP("loss_window_in", "tcp_probe"), TP("loss_window_out", "net_dev_queue")
 #define LOSS_BLIND                                                                 \
 	"resets received by a request, in TIME-WAIT or by nobody; a peer's window that " \
-	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket"
+	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket; " \
+	"on kernels before 6.18 retransmits that this host itself drops (the drops are told)"
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
 
 #define NO_HALF "data that arrives after our own FIN, as to when it is read"
@@ -137,7 +138,10 @@ const struct hook hooks[] = {
 		},
 		.blind = {
 			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
-			[BACKEND_KPROBE] = "a final ACK that a full accept queue refuses",
+			/* trace_call_bpf() counts what it leaves out since 6.7 (f915fcb38553). */
+			[BACKEND_KPROBE] =
+				"a final ACK that a full accept queue refuses; on kernels before 6.7, and not "
+				"counted as lost, what an interrupt handles while it interrupts a program",
 			[BACKEND_TRACEPOINT] =
 				"what a listener drops without an answer, if several processes listen "
 				"there or its address is not one of the device's first 16, "
@@ -355,6 +359,10 @@ const struct hook hooks[] = {
 			},
 		},
 		.blind = {
+			/* kretprobe's maxactive, which also those need that wait in accept(). */
+			[BACKEND_KPROBE] = "accept() beside too many that wait in it (two per CPU, at least ten; on "
+					   "kernels before 6.2 that are not preemptible one per CPU): until its "
+					   "first send or receive the connection counts as its listener's",
 			[BACKEND_TRACEPOINT] = "accept() by a process that has changed its user since: until "
 					       "its first send, receive or close the connection counts as its "
 					       "listener's",

@@ -10,6 +10,7 @@ calls took, some tens of microseconds: what the scheduler does is in the truth.
 The tracer may be off by 5 % or 1 ms of that.
 """
 
+import os
 import re
 import socket
 import statistics
@@ -98,6 +99,8 @@ class Waits(Case):
         net = self.veth()
         one = self.ns("lo")
         yield "veth", net.a, net.b, net.b.addr4, net.DEV
+        if os.environ.get("TCPLENS_VM"):
+            return  # where each start of the tracer takes seconds
         yield "loopback", one, one, "127.0.0.1", "lo"
 
     def begin(self, a, b):

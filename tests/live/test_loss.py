@@ -10,7 +10,8 @@ import signal
 import subprocess
 import threading
 
-from lib import BACKEND, Case, main, quiesce, wait_until
+from lib import BACKEND, Case, kernel, main, quiesce, wait_until
+from lib.doctor import not_seen
 from lib.lens import TCPLENS, Result, parse_json_lines, parse_summary
 from lib.proc import run
 
@@ -21,6 +22,10 @@ COUNTERS = """
         chain out { type filter hook postrouting priority 300; meta l4proto tcp counter name sent; }
         chain in { type filter hook prerouting priority -300; meta l4proto tcp counter name received; }
     }"""
+
+
+# Enough to fill a small buffer; an emulated machine is slower at all of it.
+ROUNDS = "150" if os.environ.get("TCPLENS_VM") else "800"
 
 
 class Produced(Case):
@@ -89,7 +94,8 @@ class Produced(Case):
 
     def fits(self, printed, lost, left_out, total, what):
         """Of what the kernel left out, some may not have been for this run."""
-        self.assertTrue(total <= printed + lost <= total + left_out,
+        uncounted = total // 200 if BACKEND and "not counted as lost" in not_seen(BACKEND) and kernel() < (6, 7) else 0
+        self.assertTrue(total - uncounted <= printed + lost <= total + left_out,
                         f"{what}: {printed} printed + {lost} lost (of these {left_out} left out) is not "
                         f"what was produced: {total}")
 
@@ -100,7 +106,7 @@ class Produced(Case):
 class SmallBuffer(Produced):
     def test_json(self):
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "4k")
-        procs = self.load("pingpong", "-j", "8", "-b", "800")
+        procs = self.load("pingpong", "-j", "8", "-b", ROUNDS)
         tl.expect(r'"event": *"lost"')  # while it runs, not only at the end
         self.end(*procs)
         res = tl.stop(lossless=False)
@@ -111,7 +117,7 @@ class SmallBuffer(Produced):
     def test_text(self):
         """In text, losses are told on stderr: while it runs, and in the last line."""
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "4k", json=False)
-        procs = self.load("pingpong", "-j", "8", "-b", "800")
+        procs = self.load("pingpong", "-j", "8", "-b", ROUNDS)
         tl.expect(r"(?i)lost", "err")
         self.end(*procs)
         res = tl.stop(lossless=False)
@@ -203,7 +209,7 @@ class DefaultBuffer(Produced):
         tl = self.lens("trace", "--netns", self.net.a.path)
         tl.signal(signal.SIGSTOP)
         try:
-            self.end(*self.load("pingpong", "-j", "4", "-b", "800"))
+            self.end(*self.load("pingpong", "-j", "4", "-b", ROUNDS))
         finally:
             tl.signal(signal.SIGCONT)
         self.end(*self.load("short", "-j", "4", "-n", "25"))

@@ -3,11 +3,10 @@
 """`loss`: what it tells, against the kernel's own counters and tcpdump; and what it does not."""
 
 import os
-import re
 import socket
 import time
 
-from lib import Case, main, need_nft, quiesce
+from lib import Case, kernel, main, need_nft, quiesce
 
 
 class Retransmits(Case):
@@ -77,7 +76,7 @@ class Ordinary(Case):
 
     def test_deferred(self):
         """With TCP_DEFER_ACCEPT the handshake's ACK makes no socket: it is not lost."""
-        if tuple(int(x) for x in re.findall(r"\d+", os.uname().release)[:2]) < (6, 11):
+        if kernel() < (6, 11):
             self.skipTest("this kernel does not tell whose packet it frees")
         ns = self.ns()
         tl = self.lens("loss", "--netns", ns.path)
@@ -136,13 +135,14 @@ class Told(Case):
             s.settimeout(1.5)
             self.assertRaises(OSError, s.connect, ("127.0.0.1", 81))
         res = tl.stop()
+        tried = ns.counters()["Tcp.RetransSegs"] - before
         again = self.told(res, event="retransmit")
-        self.assertGreater(len(again), 0)
-        self.assertEqual(len(again), ns.counters()["Tcp.RetransSegs"] - before)
+        self.assertGreater(tried, 0)
+        self.assertEqual(len(again), tried if kernel() >= (6, 18) else 0)  # doctor: "that this host itself drops"
         self.assertEqual([(x["kind"], x["attempt"], x["state"], x["pid"], x["flags"], x["len"]) for x in again],
                          [("syn", i + 1, "SYN-SENT", os.getpid(), ["SYN"], 0) for i in range(len(again))])
         drops = self.told(res, event="drop", dir="out", rport=81, pid=os.getpid())
-        self.assertEqual(len(drops), len(again) + 1, res.records)
+        self.assertEqual(len(drops), tried + 1, res.records)
         for x in drops:
             self.assertIn(x.get("reason", "NETFILTER_DROP"), ("NETFILTER_DROP", "NOT_SPECIFIED"))
 
@@ -170,12 +170,13 @@ class Told(Case):
                 c = socket.create_connection(s.getsockname())
             a = s.accept()[0]
         c.setblocking(False)
-        sent = 0
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
+        sent, full = 0, None
+        begun = time.monotonic()
+        while not full or time.monotonic() < full + 0.5:
             try:
                 sent += c.send(b"x" * 4096)
             except BlockingIOError:
+                full = full or time.monotonic()
                 time.sleep(0.01)
         a.setblocking(True)
         left = sent
@@ -193,7 +194,7 @@ class Told(Case):
             self.assertEqual(longest["pid"], os.getpid())
             self.assertNotIn("open", longest)
             # From the window's closing, within the first sends, to the first read.
-            self.assertLess(longest["stall_us"] / 1e6, opened - (end - 0.5) + 0.001)
+            self.assertLess(longest["stall_us"] / 1e6, opened - begun + 0.001)
             self.assertGreater(longest["stall_us"] / 1e6, 0.3)
 
 

@@ -14,15 +14,21 @@ import os
 import re
 import signal
 
-from lib import BACKEND, Case, main, quiesce, wait_until
+from lib import BACKEND, Case, kernel, main, quiesce, wait_until
 from lib.doctor import not_seen
 from lib.net import ESTABLISHED, CLOSE_WAIT
 
 NOBODY = 65534
+
 LISTENER, ACCEPT, CONNECT, IO, SEED = (frozenset({x}) for x in
                                        ("listener", "accept", "connect", "io", "seed"))
 # Between accept() and the first use, where a change of user hides who accepted.
 UNSEEN_ACCEPT = ACCEPT | IO
+
+
+def few_may_wait():
+    """Is this too small a machine to see two accept() at a time (doctor: "too many that wait in it")?"""
+    return BACKEND == "kprobe" and kernel() < (6, 2) and os.cpu_count() < 2
 
 
 class Scene(Case):
@@ -214,7 +220,7 @@ class Shapes:
         self.assertEqual(len(conns), 4)
         for records in conns:
             worker = "w1" if records[-1]["pid"] == who["w1"] else "w2"
-            self.owned(records, ("master", LISTENER), (worker, ACCEPT))
+            self.owned(records, ("master", LISTENER), (worker, UNSEEN_ACCEPT if few_may_wait() else ACCEPT))
 
     def test_accepted_in_parent_served_by_child(self):
         s, c = self.talk("accept", "fork", "name=child", "read=100", "write=200", "eof", "close",

@@ -11,10 +11,10 @@ import subprocess
 
 from lib import TCPLENS, Case, main, quiesce
 from lib.doctor import under_test
+from lib.lens import NOISE
 
 # What a connection that is made and ended must give.  Others (loss, …) may see nothing.
 SEES = {"trace": "segment", "states": "state", "connect": "connect", "life": "life"}
-NOISE = re.compile(rb"libbpf|PROG LOAD LOG|processed \d+ insns|R\d+[ =]")
 
 
 def run(*args):
@@ -23,12 +23,13 @@ def run(*args):
 
 
 def views():
-    """Names of the commands that trace."""
-    found = []
+    """{name: can it print JSON?} of the commands that trace."""
+    found = {}
     for line in run("--help").stdout.decode().splitlines():
         m = re.match(r"  ([a-z]+) ", line)
-        if m and b"--ready-fd" in run(m[1], "--help").stdout:
-            found.append(m[1])
+        said = run(m[1], "--help").stdout if m else b""
+        if b"--ready-fd" in said:
+            found[m[1]] = b"--json" in said and m[1] != "record"
     return found
 
 
@@ -36,10 +37,9 @@ class Smoke(Case):
     def clean(self, who, err):
         self.assertFalse(NOISE.search(err), f"{who} shows its inside: {err!r}")
 
-    def one(self, command, backend, net):
+    def one(self, command, as_json, backend, net):
         tmp = self.tmp()
         opts = ("-w", os.path.join(tmp, "rec")) if command == "record" else ()
-        as_json = command != "record" and b"--json" in run(command, "--help").stdout
         tl = self.lens(command, "--netns", net.a.path, *opts, backend=backend, json=as_json)
         server = self.spawn([self.live("traffic"), "server", "-p", "0", "-s", "short"], ns=net.b)
         port = server.expect(rb"^ready (\d+)")[1].decode()
@@ -48,7 +48,6 @@ class Smoke(Case):
         server.check()
         quiesce(net.a, net.b)
         res = tl.stop()
-        self.clean(f"{command} --backend {backend}", res.err)
         if command in SEES and as_json:
             self.assertIn(SEES[command], {r["event"] for r in res.records},
                           f"{command} --backend {backend} saw nothing of a connection")
@@ -58,9 +57,9 @@ class Smoke(Case):
         commands, net = views(), self.veth()
         self.assertLessEqual({"trace", "states"}, set(commands))
         for backend in under_test():
-            for command in commands:
+            for command, as_json in commands.items():
                 with self.subTest(command=command, backend=backend):
-                    self.one(command, backend, net)
+                    self.one(command, as_json, backend, net)
 
     def test_forced_backend_that_is_not_there(self):
         """One sentence, a failure, and no more."""

@@ -90,6 +90,10 @@ class Result:
                 self.lost[r["hook"]] = self.lost.get(r["hook"], 0) + r["count"]
 
 
+# The verifier's and libbpf's words.
+NOISE = re.compile(rb"libbpf|PROG LOAD LOG|processed \d+ insns|R\d+[ =]")
+
+
 class Tcplens(Proc):
     """
     `tcplens COMMAND OPTIONS…`, ready when the constructor returns.
@@ -154,6 +158,7 @@ class Tcplens(Proc):
         """Waits for its end, checks exit status and accounting; the Result."""
         got = self.wait(timeout)
         res = Result(got, self.out, self.err, self.as_json, self.chosen())
+        assert not NOISE.search(self.err), f"shows its inside: {self.said()}"
         assert got == rc, f"{self}: exit {got}, not {rc}; {self.said()}"
         assert res.summary, f"{self}: no 'N records, M lost' in the last stderr line; {self.said()}"
         if self.as_json:
