@@ -51,9 +51,9 @@ class Part:
 class Job:
     """One machine: a kernel, and what is run in it, one part after the other."""
 
-    def __init__(self, kernel, parts=()):
-        self.kernel, self.name, self.parts = kernel, kernel.name, list(parts)
-        self.file = os.path.join(RESULTS, kernel.name, "machine")
+    def __init__(self, kernel, parts=(), name=None):
+        self.kernel, self.name, self.parts = kernel, name or kernel.name, list(parts)
+        self.file = os.path.join(RESULTS, self.name, "machine")
         self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
 
     def part(self, backend):
@@ -159,7 +159,7 @@ def plan(mode, all_kernels, only=None):
         for k in all_kernels:
             if not any(fnmatch.fnmatch(k.name, p) for p in words[1].split(",")):
                 continue
-            asked = k.backends if words[2] == "each" else words[2].split(",")
+            asked = {"each": k.backends, "best": k.backends[:1]}.get(words[2], words[2].split(","))
             for b in asked:
                 if (b == "any" or b in k.backends) and (not only or b in only):
                     found.setdefault(k.name, Job(k)).part(b).tests += words[3:]
@@ -169,11 +169,11 @@ def plan(mode, all_kernels, only=None):
 class Runner:
     """Runs jobs, a few machines at a time; `say` gets (job, text) as they end."""
 
-    def __init__(self, jobs, parallel, say, limit, refresh=False):
+    def __init__(self, jobs, parallel, say, limit, refresh=False, silence=machine.SILENCE):
         # The slowest first (the other architecture), so that none is left to run alone.
         self.todo = sorted(jobs, key=lambda j: (j.kernel.arch == image.HOST, -len(j.parts)))
         self.parallel, self.say = parallel, say
-        self.limit, self.refresh = limit, refresh
+        self.limit, self.refresh, self.silence = limit, refresh, silence
         self.jobs, self.bases, self.bad = list(jobs), {}, {}
         self.lock = threading.Lock()
         self.machines = set()
@@ -240,7 +240,7 @@ class Runner:
         os.makedirs(os.path.dirname(job.file), exist_ok=True)
         initrd = job.file + ".initramfs"
         image.initramfs(initrd, [self.bases[k.arch], self.bases[k.arch, k.name]], job.commands)
-        m = machine.Machine(k, initrd, job.file, self.limit)
+        m = machine.Machine(k, initrd, job.file, self.limit, self.silence)
         self.machines.add(m)
         try:
             verdict = m.wait()

@@ -8,19 +8,27 @@ last lines of the console.
 import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
 import time
 
 from . import Unavailable
 
 QEMU = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}
 PASS, FAIL = 33, 35
+SILENCE = 500  # seconds without a word are a hang
 CONSOLE_TAIL = 25
-CAUSE = re.compile(r"Kernel panic|BUG:|Oops|Unable to handle|sysrq: ")
+CAUSE = re.compile(r"Kernel panic|BUG:|Oops|Unable to handle|sysrq: Trigger a crash")
+# What a silent machine is asked for, by magic SysRq: what runs, and what waits.
+ASK = (b"l", b"w")
+ANSWER, ANSWER_LINES = re.compile(r"sysrq: Show"), 60
+ASK_WAIT = 20  # seconds, as it is slow
 
-# What only costs time under emulation is off.
-COMMON = ("quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on nowatchdog nokaslr "
-          "init_on_alloc=0 audit=0 apparmor=0 rcupdate.rcu_expedited=1")
+# What only costs time under emulation is off.  Not quiet: how far a machine that hangs has come is
+# on its console.
+COMMON = ("loglevel=7 sysrq_always_enabled panic=-1 oops=panic mitigations=off random.trust_cpu=on "
+          "nowatchdog nokaslr init_on_alloc=0 audit=0 apparmor=0 rcupdate.rcu_expedited=1")
 # One vCPU and one thread: multi-threaded emulation has tripped over the
 # kernel's patching of its own text.
 MACHINE = {
@@ -42,16 +50,21 @@ def check(arch):
 class Machine:
     """Started by the constructor; `out` is what the guest sent, `console` what its kernel said."""
 
-    def __init__(self, kernel, initrd, path, limit, silence=500, memory="1G"):
+    def __init__(self, kernel, initrd, path, limit, silence=SILENCE, memory="1G"):
         self.kernel, self.limit, self.silence = kernel, limit, silence
         self.out_path, self.console_path = path + ".out", path + ".console"
         for p in (self.out_path, self.console_path):
             open(p, "w").close()
+        # A socket's path has to be short.
+        self.dir = tempfile.mkdtemp(prefix="tcplens-vm.")
+        self.console_socket, self.monitor = (os.path.join(self.dir, x) for x in ("console", "monitor"))
         argv = [QEMU[kernel.arch], *MACHINE[kernel.arch], "-accel", "tcg,thread=single", "-smp", "1",
                 "-m", memory, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-kernel", kernel.image, "-initrd", initrd,
                 "-append", f"{CONSOLE[kernel.arch]} {COMMON}",
-                "-serial", "file:" + self.console_path,
+                "-chardev", f"socket,id=console,path={self.console_socket},server=on,wait=off,"
+                            f"logfile={self.console_path}",
+                "-serial", "chardev:console", "-qmp", f"unix:{self.monitor},server=on,wait=off",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"file,id=results,path={self.out_path}",
                 "-device", "virtserialport,chardev=results,name=results"]
@@ -87,13 +100,46 @@ class Machine:
 
     def _kill(self, why):
         self.took = time.monotonic() - self.start
+        self._ask()
         self.close()
+        said = self.out.splitlines()
+        why += f", having said last: {said[-1][:200]}" if said else ", and nothing before"
         return self._with_console(why)
+
+    def _ask(self):
+        """Makes a machine that hangs say on its console what it is at: break, then a letter."""
+        try:
+            with _connected(self.console_socket) as console, _connected(self.monitor) as monitor:
+                self._answer(monitor, b"QMP")
+                monitor.sendall(b'{"execute": "qmp_capabilities"}')
+                self._answer(monitor, b"return")
+                for letter in ASK:
+                    monitor.sendall(b'{"execute": "chardev-send-break", "arguments": {"id": "console"}}')
+                    self._answer(monitor, b"return")
+                    console.sendall(letter)
+                    self._answer(console, b"sysrq: ")
+                self._answer(console, b"until it says no more")
+        except OSError as e:
+            print(f"note: {self.kernel.name}: its console cannot be asked: {e}", flush=True)
+
+    @staticmethod
+    def _answer(sock, mark):
+        """Reads until the mark, or nothing comes any more."""
+        got, end = b"", time.monotonic() + ASK_WAIT
+        try:
+            while mark not in got and time.monotonic() < end:
+                more = sock.recv(1 << 16)
+                if not more:
+                    return
+                got += more
+        except socket.timeout:
+            pass
 
     def close(self):
         if self.p.poll() is None:
             self.p.kill()
             self.p.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     @property
     def out(self):
@@ -103,7 +149,16 @@ class Machine:
     def _with_console(self, why):
         with open(self.console_path, errors="replace") as f:
             lines = f.read().splitlines()
-        # What it died of stands above the registers and stacks that follow.
-        cause = next((x for x in lines[:-CONSOLE_TAIL] if CAUSE.search(x)), None)
-        lines = ([cause] if cause else []) + lines[-CONSOLE_TAIL:]
+        # What it died of stands above the registers and stacks that follow; so does what it was asked for.
+        asked = next((n for n, x in enumerate(lines) if ANSWER.search(x)), len(lines))
+        tail = max(asked - CONSOLE_TAIL, 0)
+        cause = next((x for x in lines[:tail] if CAUSE.search(x)), None)
+        lines = ([cause] if cause else []) + lines[tail:asked + ANSWER_LINES]
         return why + "; the console's last lines:\n" + "\n".join("    " + x for x in lines)
+
+
+def _connected(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(ASK_WAIT / 4)
+    s.connect(path)
+    return s
