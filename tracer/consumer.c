@@ -229,8 +229,10 @@ static void end_output(struct consumer *c, __u64 mono_ns)
 	consumer__check(c);
 	lost = output__close(&c->output);
 	c->async = false;
-	if (c->err == -EPIPE)
+	if (c->err == -EPIPE) {
+		memcpy(c->output.lost, c->told, sizeof(c->told));
 		return;
+	}
 	c->taken -= lost;
 	consumer__account(c, mono_ns);
 }
@@ -243,8 +245,10 @@ static void end_pipe(struct consumer *c, __u64 mono_ns)
 		return;
 	consumer__account(c, mono_ns);
 	lost = writer__drain(c->writer, mono_ns, c->give_up, c->give_up_ctx);
-	if (c->err == -EPIPE)
+	if (c->err == -EPIPE) {
+		memcpy(c->writer->output.lost, c->told_file, sizeof(c->told_file));
 		return;
+	}
 	if (!c->print)
 		c->taken -= lost;
 	consumer__account(c, mono_ns);

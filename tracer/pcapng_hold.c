@@ -130,38 +130,53 @@ static bool before_sending(const struct ev_state *s)
 	return s->new == ST_SYN_SENT || s->new == ST_FIN_WAIT1 || s->new == ST_LAST_ACK;
 }
 
+/*
+ * What the segment has that makes the change, or is sent for it: where a filter
+ * leaves that one out, no other gets its comment.
+ */
+static __u16 flags_of(const struct ev_state *s)
+{
+	switch (s->new) {
+	case ST_SYN_SENT:
+		return TF_SYN;
+	case ST_SYN_RECV:
+		return s->old == ST_SYN_SENT ? TF_SYN : TF_ACK; /* the ACK that makes the socket */
+	case ST_FIN_WAIT1:
+	case ST_LAST_ACK:
+	case ST_CLOSE_WAIT:
+	case ST_CLOSING:
+	case ST_TIME_WAIT:
+		return TF_FIN;
+	case ST_CLOSE:
+		return TF_RST;
+	default:
+		return TF_ACK;
+	}
+}
+
 /* Did this received segment make the change? */
 static bool made_by(const struct held *p, const struct ev_state *s)
 {
 	__u16 flags = p->ev->flags;
 
-	switch (s->new) {
-	case ST_SYN_RECV:
-		return (flags & (TF_SYN | TF_ACK)) == TF_ACK; /* the ACK that makes the socket */
-	case ST_CLOSE_WAIT:
-	case ST_CLOSING:
-	case ST_TIME_WAIT:
-		return flags & TF_FIN;
-	case ST_CLOSE:
-		return s->old == ST_LAST_ACK || s->old == ST_FIN_WAIT2 || s->old == ST_CLOSING ||
-		       (flags & TF_RST);
-	default:
-		return flags & TF_ACK;
-	}
+	if ((flags & TF_SYN) && s->old != ST_SYN_SENT)
+		return false;
+	if (s->new == ST_CLOSE && (s->old == ST_LAST_ACK || s->old == ST_FIN_WAIT2 || s->old == ST_CLOSING))
+		return true;
+	return flags & flags_of(s);
 }
 
 static void hold_state(struct hold *h, const struct ev_state *s)
 {
 	struct held *p = before_sending(s) ? NULL : last_of(h, s->who.conn, DIR_IN);
+	bool out = before_sending(s) || s->new == ST_CLOSE;
 	char text[96];
 
 	snprintf(text, sizeof(text), "state=%s->%s", state_name(s->old), state_name(s->new));
 	if (p && made_by(p, s))
 		add_note(p, text);
-	else if (before_sending(s) || s->new == ST_CLOSE)
-		note_later(h, &s->hdr, DIR_OUT, 0, text);
 	else
-		note_later(h, &s->hdr, DIR_IN, 0, text);
+		note_later(h, &s->hdr, out ? DIR_OUT : DIR_IN, flags_of(s), text);
 }
 
 /* The packet that the record is about: the last one that may be it, and was recorded before. */

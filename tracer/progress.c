@@ -35,7 +35,7 @@ void progress__show(struct progress *p, const struct writer *w, __u64 lost)
 		return;
 	fprintf(stderr, "\r\033[Ktcplens: %llu records, %llu lost, %s; Ctrl-C ends it",
 		(unsigned long long)w->records, (unsigned long long)lost,
-		size_text(w->bytes, size, sizeof(size)));
+		size_text(writer__bytes(w), size, sizeof(size)));
 	p->shown = true;
 }
 
@@ -53,7 +53,7 @@ void progress_written(const struct writer *w, char *buf, size_t len)
 	*buf = '\0';
 	if (!w || !w->path)
 		return;
-	size_text(w->bytes, size, sizeof(size));
+	size_text(writer__bytes(w), size, sizeof(size));
 	if (!strcmp(w->o->write, "-"))
 		snprintf(buf, len, "; %s written", size);
 	else if (w->files == 1)

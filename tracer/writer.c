@@ -380,6 +380,11 @@ __u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx),
 	return lost;
 }
 
+__u64 writer__bytes(const struct writer *w)
+{
+	return w->bytes + __atomic_load_n(&w->output.written, __ATOMIC_RELAXED);
+}
+
 int writer__close(struct writer *w, __u64 mono_ns)
 {
 	return w ? close_file(w, mono_ns) : 0;

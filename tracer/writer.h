@@ -77,7 +77,7 @@ struct writer {
 	__u32 snap;	    /* payload bytes per packet that may be kept */
 	__u64 records;	    /* in all files, those that are counted */
 	__u64 lost[HOOK_MAX]; /* as told by EV_LOST, in all files */
-	__u64 bytes;	    /* in all files, those that -W has written over included */
+	__u64 bytes;	    /* in all files, those that -W has written over included; without `output`'s */
 	__u64 files;	    /* that were begun */
 
 	bool async; /* `output` writes: to a pipe, which may be slow */
@@ -144,6 +144,9 @@ int writer__flush(struct writer *w, __u64 mono_ns);
  * many records were not.
  */
 __u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx), void *ctx);
+
+/* In all files, as far as the kernel has taken them. */
+__u64 writer__bytes(const struct writer *w);
 
 /* Ends the current file. A full disk's file is cut behind its last whole record, and ended. */
 int writer__close(struct writer *w, __u64 mono_ns);

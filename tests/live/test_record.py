@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Recordings: what -r shows is what live was shown, and what happens to a file is told."""
 
+import fcntl
 import os
 import pty
 import re
@@ -244,6 +245,25 @@ class Pipes(Recorded):
         os.close(r)
         self.assertEqual(p.wait(), 0, p.said())
         self.assertNotIn(b"can't", p.err)
+
+    def test_reader_leaves_live(self):
+        """What was on its way to a reader who has seen enough is not lost."""
+        for opts in (("record", "-w", "-"), ("trace", "--json")):
+            with self.subTest(opts=opts):
+                ns = self.place(10000)
+                r, w = os.pipe()
+                # Smaller than what comes: something waits for the reader when it leaves.
+                fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
+                tl = self.lens(*opts, "--netns", ns.path, json=False, stdout=w)
+                os.close(w)
+                self.call(ns, 20)
+                self.assertTrue(os.read(r, 4096))
+                self.call(ns, 20)
+                os.close(r)
+                self.assertEqual(tl.wait(), 0, tl.said())
+                n, lost = parse_summary(tl.err)
+                self.assertGreater(n, 100)
+                self.assertEqual(lost, 0)
 
     def test_no_terminal(self):
         master, slave = pty.openpty()

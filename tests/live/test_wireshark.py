@@ -191,6 +191,8 @@ class Tshark(Files):
         pid, port = self.client("alpha")
         quiesce(*net.sides)
         tl.stop()
+        kb = len(tl.out) / 1000
+        self.assertRegex(tl.err.decode(), rf"; {kb:{'.1f' if kb < 9.95 else '.0f'}} kB written\n$")
         path = os.path.join(self.dir, "pipe.pcapng")
         with open(path, "wb") as f:
             f.write(tl.out)

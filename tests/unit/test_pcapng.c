@@ -456,7 +456,9 @@ static void test_comments(void **state)
 	(void)state;
 	st.old = 7, st.new = 2; /* CLOSED, SYN-SENT: told before the SYN */
 	assert_int_equal(writer__event(w, &st.hdr), 0);
+	seg.flags |= TF_SYN;
 	put(w, with_packet(&seg, &packets[3], 0)); /* 0 */
+	seg.flags &= ~TF_SYN;
 	put(w, with_packet(&seg, &packets[3], 0)); /* 1: again */
 	t.kind = KIND_RTO;
 	assert_int_equal(writer__event(w, &t.hdr), 0);
@@ -496,6 +498,46 @@ static void test_comments(void **state)
 		assert_int_equal(has_comment(b, "drop=TCP_OLD_DATA"), i == 2);
 		assert_int_equal(has_comment(b, "stall=peer-window"), i == 2);
 		assert_int_equal(has_comment(b, "reset=NO_SOCKET"), i == 4);
+	}
+	free(f.bytes);
+}
+
+static void put_state(struct writer *w, __u8 old, __u8 new)
+{
+	struct ev_state st = a_state();
+
+	st.old = old, st.new = new;
+	assert_int_equal(writer__event(w, &st.hdr), 0);
+}
+
+/* Where a filter left out the packet that made a change, or was sent for it, no other is said to be it. */
+static void test_states_of_filtered(void **state)
+{
+	struct opts_file o = into(PATH_OUT);
+	struct writer *w = open_writer(&o);
+	struct ev_segment seg = a_segment();
+	struct file f;
+
+	(void)state;
+	seg.flags = TF_SYN | TF_ACK, seg.dir = DIR_IN;
+	put(w, with_packet(&seg, &packets[3], 0)); /* 0 */
+	put_state(w, 2, 1);			   /* SYN-SENT -> ESTABLISHED: this one */
+	put_state(w, 1, 4);			   /* FIN-WAIT-1: for a FIN to come */
+	put_state(w, 4, 5);			   /* FIN-WAIT-2, by an ACK that was left out */
+	put_state(w, 5, 7);			   /* CLOSED, by a FIN that was */
+	seg.flags = TF_ACK, seg.dir = DIR_OUT;
+	put(w, with_packet(&seg, &packets[3], 0)); /* 1 */
+	seg.flags = TF_FIN | TF_ACK;
+	put(w, with_packet(&seg, &packets[3], 0)); /* 2 */
+	end(w);
+	f = read_file(PATH_OUT);
+	for (size_t i = 0; i < 3; i++) {
+		const struct block *b = nth(&f, PCAPNG_EPB, i);
+
+		assert_int_equal(has_comment(b, "state=SYN-SENT->ESTABLISHED"), i == 0);
+		assert_int_equal(has_comment(b, "state=ESTABLISHED->FIN-WAIT-1"), i == 2);
+		assert_int_equal(has_comment(b, "state=FIN-WAIT-1->FIN-WAIT-2"), 0);
+		assert_int_equal(has_comment(b, "state=FIN-WAIT-2->CLOSED"), 0);
 	}
 	free(f.bytes);
 }
@@ -601,6 +643,7 @@ int main(void)
 		cmocka_unit_test(test_one_packet), cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_rotated),
 		cmocka_unit_test(test_drops),	   cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_states_of_filtered),
 		cmocka_unit_test(test_names),	   cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_disk_full),
 	};
