@@ -70,6 +70,11 @@ class States(Case):
         least, most = (second[0] - first[1]) / 1000, (second[1] - first[0]) / 1000
         self.assertTrue(least - 1 <= us <= most, f"{us} is not in {least} … {most}")
 
+    @staticmethod
+    def arrival(sender, receiver):
+        """Of a FIN: perhaps after close() has returned, if the softirq is late."""
+        return sender["close"][0], receiver["eof"][1]
+
     def test_client_closes_first(self):
         self.observe()
         s = self.server("accept", "read=100", "eof", "wait=close", "close", "unlisten")
@@ -89,7 +94,7 @@ class States(Case):
             self.inside(self.change(cli, state), at_c[call])
         self.inside(self.change(srv, "LAST-ACK"), at_s["close"])
         self.between(self.change(cli, "FIN-WAIT-1")["in_old_us"], at_c["connect"], at_c["close"])
-        self.between(self.change(srv, "LAST-ACK")["in_old_us"], at_c["close"], at_s["close"])
+        self.between(self.change(srv, "LAST-ACK")["in_old_us"], self.arrival(at_c, at_s), at_s["close"])
         for r in srv + cli:
             self.assertIsInstance(r.get("in_old_us", 0), int)
         # The local port is known once there is one, and still at the end.
@@ -113,7 +118,7 @@ class States(Case):
         self.assertEqual(self.path(cli)[-3:], ["CLOSE-WAIT", "LAST-ACK", "CLOSED"])
         at_c, at_s = self.calls(c), self.calls(s)
         self.inside(self.change(srv, "FIN-WAIT-1"), at_s["close"])
-        self.between(self.change(cli, "LAST-ACK")["in_old_us"], at_s["close"], at_c["close"])
+        self.between(self.change(cli, "LAST-ACK")["in_old_us"], self.arrival(at_s, at_c), at_c["close"])
 
     def test_half_close(self):
         self.observe()
