@@ -51,7 +51,8 @@ class Part:
 class Job:
     """One machine: a kernel, and what is run in it, one part after the other."""
 
-    def __init__(self, kernel, parts=(), name=None):
+    def __init__(self, kernel, parts=(), name=None, counted=False):
+        self.counted = counted
         self.kernel, self.name, self.parts = kernel, name or kernel.name, list(parts)
         self.file = os.path.join(RESULTS, self.name, "machine")
         self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
@@ -240,7 +241,7 @@ class Runner:
         os.makedirs(os.path.dirname(job.file), exist_ok=True)
         initrd = job.file + ".initramfs"
         image.initramfs(initrd, [self.bases[k.arch], self.bases[k.arch, k.name]], job.commands)
-        m = machine.Machine(k, initrd, job.file, self.limit, self.silence)
+        m = machine.Machine(k, initrd, job.file, self.limit, self.silence, counted=job.counted)
         self.machines.add(m)
         try:
             verdict = m.wait()

@@ -48,9 +48,12 @@ def check(arch):
 
 
 class Machine:
-    """Started by the constructor; `out` is what the guest sent, `console` what its kernel said."""
+    """
+    Started by the constructor; `out` is what the guest sent, `console` what its kernel said.
+    `counted`: its clock is the count of its instructions, the time stamp counter, too.
+    """
 
-    def __init__(self, kernel, initrd, path, limit, silence=SILENCE, memory="1G"):
+    def __init__(self, kernel, initrd, path, limit, silence=SILENCE, memory="1G", counted=False):
         self.kernel, self.limit, self.silence = kernel, limit, silence
         self.out_path, self.console_path = path + ".out", path + ".console"
         for p in (self.out_path, self.console_path):
@@ -68,6 +71,8 @@ class Machine:
                 "-device", "virtio-serial-pci",
                 "-chardev", f"file,id=results,path={self.out_path}",
                 "-device", "virtserialport,chardev=results,name=results"]
+        if counted:
+            argv += ["-icount", "shift=0,sleep=off"]
         self.start = time.monotonic()
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE)
