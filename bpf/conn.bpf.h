@@ -121,7 +121,7 @@ static __always_inline int ends_eq(const struct ev_ends *a, const struct ev_ends
 static __always_inline struct conn *conn_by_key(const struct tuple *t)
 {
 	__u64 key = tuple_key(t);
-	struct conn *c = conn_at(index_find(INDEX_TUPLE, key));
+	struct conn *c = conn_at(by_tuple_find(key));
 
 	return c && c->wire_key == key && c->who.netns == t->netns ? c : 0;
 }
@@ -135,7 +135,7 @@ static __always_inline struct conn *conn_confirm(struct conn *c, const struct tu
 
 	if (!c)
 		return 0;
-	sk = AS(struct sock, (void *)c->sk);
+	sk = sock_as((void *)c->sk);
 	if (!sk)
 		return 0;
 	sock_ends(e, sk, 1);
@@ -303,7 +303,7 @@ static __always_inline int conn_refused(const struct conn *c)
 /* A full socket that is not a listener: do its ports pass? */
 static __always_inline int sock_ports_pass(struct sock *sk)
 {
-	return !cfg.ports || ports_pass(bpf_ntohs(RD(AS(struct inet_sock, sk), inet_sport)),
+	return !cfg.ports || ports_pass(bpf_ntohs(RD((struct inet_sock *)sk, inet_sport)),
 					bpf_ntohs(RD(sk, __sk_common.skc_dport)));
 }
 

@@ -28,7 +28,7 @@ static __always_inline void conn_init(struct conn *c, struct sock *sk)
 
 __noinline __u32 conn_make(__u64 addr)
 {
-	struct sock *sk = AS(struct sock, (void *)addr);
+	struct sock *sk = sock_as((void *)addr);
 	__u64 key = sock_key(sk);
 	__u32 n = number_new();
 	struct conn *c = conn_at(n);
@@ -38,7 +38,7 @@ __noinline __u32 conn_make(__u64 addr)
 	conn_init(c, sk);
 	c->num = n;
 	/* The tag of another socket in the same buckets (1 in 2^29): neither would be found surely. */
-	if (!index_find(INDEX_SOCK, key) && index_add(INDEX_SOCK, key, n))
+	if (!by_sock_find(key) && index_add(INDEX_SOCK, key, n))
 		return n;
 	c->sk = 0;
 	number_free(n);
@@ -55,7 +55,7 @@ __noinline int conn_remake(__u32 num)
 	if (!c)
 		return 0;
 	conn_unindex(c);
-	conn_init(c, AS(struct sock, (void *)c->sk));
+	conn_init(c, sock_as((void *)c->sk));
 	return 1;
 }
 
@@ -74,7 +74,7 @@ __noinline int conn_own(__u32 num, __u32 how)
 __noinline int conn_index_by(__u32 num, __u64 key)
 {
 	struct conn *c = conn_at(num), *former;
-	__u32 n = index_find(INDEX_TUPLE, key);
+	__u32 n = by_tuple_find(key);
 
 	if (!c)
 		return 0;

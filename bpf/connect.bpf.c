@@ -138,7 +138,7 @@ static __always_inline __u8 result_of(__u32 err)
 static __always_inline __u8 attempt_result(struct sock *sk, const struct attempt *a, __u32 err)
 {
 	if (err && a->bits & ATTEMPT_BLOCKED &&
-	    a->blocked_at == (__u8)RD(AS(struct tcp_sock, sk), total_retrans))
+	    a->blocked_at == (__u8)RD((struct tcp_sock *)sk, total_retrans))
 		return RESULT_BLOCKED;
 	return result_of(err);
 }
@@ -214,7 +214,7 @@ static __always_inline void attempt_end(struct sock *sk, struct attempt *a, __u8
 	a->result = result;
 	/* SYNs; of a passive one what its request counted (tcp_create_openreq_child()). */
 	if ((a->begin_ns || !(a->bits & ATTEMPT_IN)) && !(a->bits & ATTEMPT_RETRANS)) {
-		a->retrans = RD(AS(struct tcp_sock, sk), total_retrans);
+		a->retrans = RD((struct tcp_sock *)sk, total_retrans);
 		a->bits |= ATTEMPT_RETRANS;
 	}
 	if (c)
@@ -264,7 +264,7 @@ static __always_inline void attempt_adopt(struct sock *sk, struct attempt *a)
 
 static __always_inline void attempt_established(struct sock *sk, struct attempt *a, __u64 now)
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (a->est_ns)
 		return;
@@ -320,7 +320,7 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 	if (!sock_is_tcp(sk))
 		return 0;
 	if (new == ST_LISTEN) {
-		struct lsock_key k = { sock_netns(sk), bpf_ntohs(RD(AS(struct inet_sock, sk), inet_sport)) };
+		struct lsock_key k = { sock_netns(sk), bpf_ntohs(RD((struct inet_sock *)sk, inet_sport)) };
 		__u64 v = (__u64)sk;
 
 		bpf_map_update_elem(&lsocks, &k, &v, BPF_ANY);
@@ -630,7 +630,7 @@ static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 	if (a && !(a->bits & ATTEMPT_IN)) {
 		a->bits |= ATTEMPT_BLOCKED;
 		/* Counted before it is sent (__tcp_retransmit_skb()). */
-		a->blocked_at = (__u8)RD(AS(struct tcp_sock, sk), total_retrans);
+		a->blocked_at = (__u8)RD((struct tcp_sock *)sk, total_retrans);
 	}
 	return 0;
 }
@@ -686,6 +686,20 @@ static __always_inline int is_for_listener(struct sock *lsk, const struct ev_end
 	return !have[0] && (!have[1] || (__u32)have[1] == bpf_htonl(0xffff)) && !(have[1] >> 32);
 }
 
+/* Of a packet that is a first SYN: its ends and number.  A scope of its own, for the stack's sake. */
+static __always_inline int syn_of(struct sk_buff *skb, struct ev_ends *e, __u32 *seq)
+{
+	struct packet p = {};
+
+	if (packet_parse(&p, skb, RD(skb, data) - RD(skb, head)) <= 0)
+		return 0;
+	if ((packet_word(&p) & (TF_SYN | TF_ACK | TF_RST)) != TF_SYN)
+		return 0;
+	packet_ends(e, &p, 1);
+	*seq = bpf_ntohl(be32_in(p.tcp[0], 4));
+	return 1;
+}
+
 /*
  * A SYN, or a final ACK, for a listener whose accept queue is full: the kernel
  * drops it (tcp_conn_request(), tcp_v4_syn_recv_sock()), and only counts.  It
@@ -693,21 +707,15 @@ static __always_inline int is_for_listener(struct sock *lsk, const struct ev_end
  */
 static __always_inline int on_syn(struct sk_buff *skb)
 {
-	struct packet p = {};
 	struct lsock_key k;
 	struct sock *lsk;
 	struct ev_ends e;
 	struct tuple t;
 	__u32 seq, *told;
-	__u16 word;
 	__u64 *v;
 
-	if (packet_parse(&p, skb, RD(skb, data) - RD(skb, head)) <= 0)
+	if (!syn_of(skb, &e, &seq))
 		return 0;
-	word = tcp_word(p.th);
-	if ((word & (TF_SYN | TF_ACK | TF_RST)) != TF_SYN)
-		return 0;
-	packet_ends(&e, &p, 1);
 	k.netns = net_inum(BPF_CORE_READ(skb, dev, nd_net.net));
 	k.port = e.lport;
 	v = bpf_map_lookup_elem(&lsocks, &k);
@@ -717,7 +725,6 @@ static __always_inline int on_syn(struct sk_buff *skb)
 	/* sk_acceptq_is_full() */
 	if (RD(lsk, sk_ack_backlog) <= RD(lsk, sk_max_ack_backlog) || !is_for_listener(lsk, &e))
 		return 0;
-	seq = bpf_ntohl(RD((struct tcphdr *)p.th, seq));
 	tuple_of(&t, &e, k.netns);
 	told = bpf_map_lookup_elem(&refused, &t);
 	if (told && *told == seq)

@@ -44,19 +44,19 @@ static __always_inline __u32 rcv_end(struct sock *sk)
 	unsigned long flags = RD(sk, __sk_common.skc_flags);
 	__u32 fin = !!(flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE)));
 
-	return RD(AS(struct tcp_sock, sk), rcv_nxt) - fin;
+	return RD((struct tcp_sock *)sk, rcv_nxt) - fin;
 }
 
 static __always_inline void life_on_segment(struct sock *sk, struct track *t)
 {
-	__u32 srtt = RD(AS(struct tcp_sock, sk), srtt_us) >> 3;
+	__u32 srtt = RD((struct tcp_sock *)sk, srtt_us) >> 3;
 
 	if (srtt) {
 		t->rtt_sum_us += srtt;
 		t->rtt_count++;
 	}
 	/* Where there is no tcp_cong_state_set (before 5.19), seen one segment late. */
-	life_on_ca(sk, t, RD_BITS(AS(struct inet_connection_sock, sk), icsk_ca_state));
+	life_on_ca(sk, t, RD_BITS((struct inet_connection_sock *)sk, icsk_ca_state));
 }
 
 /* TCP has found the socket, and is about to process the segment. */
@@ -68,10 +68,10 @@ static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 	__u32 seq, end, rcv_nxt, copied;
 	struct flow f;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (!flow_get(&f, sk))
 		return 0;
-	tp = AS(struct tcp_sock, sk);
+	tp = (struct tcp_sock *)sk;
 	cb = skb_cb(skb);
 	if (cfg.emit_life)
 		life_on_segment(sk, f.t);
@@ -102,7 +102,7 @@ int BPF_PROG(flow_segment_tp, struct sock *sk, struct sk_buff *skb)
 
 static __always_inline int on_segment_other(struct sock *sk, struct sk_buff *skb)
 {
-	__u8 state = RD(AS(struct sock, sk), __sk_common.skc_state);
+	__u8 state = RD(sock_as(sk), __sk_common.skc_state);
 
 	if (state == ST_LISTEN || state == ST_SYN_SENT)
 		return 0;
@@ -133,11 +133,11 @@ int BPF_PROG(flow_ready_tp, struct sock *sk)
 	struct flow f;
 	__u8 state;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
 	if (state == ST_ESTABLISHED || state == ST_LISTEN || !sock_is_tcp(sk) || !flow_get(&f, sk))
 		return 0;
-	copied = RD(AS(struct tcp_sock, sk), copied_seq);
+	copied = RD((struct tcp_sock *)sk, copied_seq);
 	end = rcv_end(sk);
 	if (!seq_before(copied, end))
 		return 0;
@@ -156,10 +156,10 @@ int BPF_PROG(flow_read_tp, struct sock *sk)
 	__u32 copied, end;
 	struct flow f;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (!flow_get(&f, sk))
 		return 0;
-	copied = RD(AS(struct tcp_sock, sk), copied_seq);
+	copied = RD((struct tcp_sock *)sk, copied_seq);
 	end = rcv_end(sk);
 	if (cfg.emit_life && !seq_before(copied, end))
 		life_unread(sk, f.t, now, 0);
@@ -173,7 +173,7 @@ static __always_inline int on_send(struct sock *sk, int repeats)
 	__u64 now = bpf_ktime_get_ns();
 	struct flow f;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (flow_get(&f, sk))
 		lat_on_send(sk, f.c, f.t, &f.e, repeats, now);
 	return 0;
@@ -216,20 +216,18 @@ int BPF_PROG(flow_xmit_tp, struct sk_buff *skb)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct packet p = {};
-	struct tcphdr *th;
 	struct sock *sk;
 	__u32 seq, hlen;
 	struct flow f;
 
 	skb = AS(struct sk_buff, skb);
-	sk = AS(struct sock, RD(skb, sk));
+	sk = sock_as(RD(skb, sk));
 	if (!sk || !flow_get(&f, sk) || packet_parse(&p, skb, RD(skb, network_header)) <= 0)
 		return 0;
-	th = AS(struct tcphdr, p.th);
-	hlen = (tcp_word(p.th) >> 12) * 4;
+	hlen = (packet_word(&p) >> 12) * 4;
 	if (p.len <= hlen)
 		return 0;
-	seq = bpf_ntohl(RD(th, seq));
+	seq = bpf_ntohl(be32_in(p.tcp[0], 4));
 	lat_on_xmit(sk, f.c, f.t, &f.e, seq, seq + p.len - hlen, now);
 	return 0;
 }
@@ -242,7 +240,7 @@ int BPF_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
 	struct track *t = c ? track_of(c) : 0;
 
 	if (t)
-		life_on_ca(AS(struct sock, sk), t, ca);
+		life_on_ca(sock_as(sk), t, ca);
 	return 0;
 }
 
@@ -253,7 +251,7 @@ int BPF_PROG(flow_reset_tp, struct sock *sk)
 	struct track *t = c ? track_of(c) : 0;
 
 	if (t)
-		life_on_reset(AS(struct sock, sk), t);
+		life_on_reset(sock_as(sk), t);
 	return 0;
 }
 
@@ -272,7 +270,7 @@ int life_open(struct bpf_iter__tcp *ctx)
 
 	if (!sk)
 		return 0;
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
 	if (!state_is_full(state) || state == ST_LISTEN || state == ST_CLOSE || !flow_get(&f, sk))
 		return 0;

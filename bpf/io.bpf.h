@@ -10,7 +10,7 @@ static __always_inline int on_io(struct sock *sk)
 	struct ev_ends e;
 	struct conn *c;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	c = conn_get(sk);
 	if (!c) {
 		if (!sock_is_tcp(sk) || RD(sk, __sk_common.skc_state) == ST_CLOSE)
@@ -92,7 +92,7 @@ static __always_inline int on_accept(struct sock *sk)
 
 	if (!sk)
 		return 0;
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (!sock_is_tcp(sk))
 		return 0;
 	sock_ends(&e, sk, 1);

@@ -35,7 +35,8 @@
 	X(task_struct)                                                                         \
 	X(tcp_skb_cb)                                                                          \
 	X(tcp_sock)                                                                            \
-	X(tcphdr)
+	X(tcphdr)                                                                              \
+	X(timespec64)
 
 /* Functions of the kernel that are called. */
 #define KFUNCS(X)                                                                              \

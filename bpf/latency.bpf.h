@@ -255,7 +255,7 @@ static __always_inline void lat_on_arrival(struct sock *sk, struct conn *c, stru
 	if (t->bits & TRACK_SENT) {
 		t->bits &= ~TRACK_SENT;
 		/* Before the whole question has left there is no answer. */
-		if (t->sent_ns && t->tx_nxt == RD(AS(struct tcp_sock, sk), write_seq))
+		if (t->sent_ns && t->tx_nxt == RD((struct tcp_sock *)sk, write_seq))
 			lat_add(c, e, lat_part(t, PART_PEER), now, t->sent_ns);
 	}
 }
@@ -266,7 +266,7 @@ static __always_inline void lat_on_ack(struct sock *sk, struct conn *c, struct t
 {
 	if (!t->rtt.ns || seq_before(ack, t->rtt.seq))
 		return;
-	if (RD(AS(struct tcp_sock, sk), total_retrans) == t->rtt_retrans)
+	if (RD((struct tcp_sock *)sk, total_retrans) == t->rtt_retrans)
 		lat_add(c, e, lat_part(t, PART_NETWORK), now, t->rtt.ns);
 	t->rtt.ns = 0;
 }
@@ -295,7 +295,7 @@ static __always_inline void lat_answers(struct conn *c, struct track *t, const s
 static __always_inline void lat_on_send(struct sock *sk, struct conn *c, struct track *t,
 					const struct ev_ends *e, int repeats, __u64 now)
 {
-	__u32 seq = RD(AS(struct tcp_sock, sk), write_seq);
+	__u32 seq = RD((struct tcp_sock *)sk, write_seq);
 
 	if (repeats && t->in_send)
 		return;
@@ -308,7 +308,7 @@ static __always_inline void lat_on_send(struct sock *sk, struct conn *c, struct 
 static __always_inline void lat_on_xmit(struct sock *sk, struct conn *c, struct track *t,
 					const struct ev_ends *e, __u32 seq, __u32 end, __u64 now)
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (!seq_before(t->tx_nxt, end))
 		return; /* sent before */

@@ -37,7 +37,7 @@ static __always_inline void life_on_ca_body(struct sock *sk, struct track *t, __
 		t->rec_at[2] = j[2];
 		t->bits |= TRACK_RECOVERING;
 		if (ca == CA_LOSS) {
-			__u32 wait = jiffies32() - RD(AS(struct tcp_sock, sk), rcv_tstamp);
+			__u32 wait = jiffies32() - RD((struct tcp_sock *)sk, rcv_tstamp);
 			__u32 most = j[0] - t->base[0] - t->rec[0];
 
 			if ((__s32)most > 0 && (__s32)wait > 0)
@@ -108,7 +108,7 @@ static __always_inline void life_limits(struct ev_life *l, struct sock *sk, stru
 
 static __always_inline void life_counters(struct ev_life *l, struct sock *sk, struct track *t)
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	unsigned long flags = RD(sk, __sk_common.skc_flags);
 	__u64 fin = 0;
 
@@ -229,7 +229,7 @@ static __always_inline void life_on_close(struct sock *sk, struct track *t, __u8
 		   (old == ST_ESTABLISHED || old == ST_CLOSE_WAIT || old == ST_SYN_SENT || old == ST_SYN_RECV));
 
 	if (own) {
-		t->closed_segs = RD(AS(struct tcp_sock, sk), data_segs_in);
+		t->closed_segs = RD((struct tcp_sock *)sk, data_segs_in);
 		if (BPF_CORE_READ(task, flags) & PF_EXITING)
 			t->bits |= TRACK_EXITING;
 	}
@@ -245,7 +245,7 @@ static __always_inline void life_on_reset(struct sock *sk, struct track *t)
 	__u8 state = RD(sk, __sk_common.skc_state);
 
 	if ((state == ST_FIN_WAIT1 || state == ST_FIN_WAIT2) && (RD(sk, sk_shutdown) & RCV_SHUTDOWN) &&
-	    RD(AS(struct tcp_sock, sk), data_segs_in) != t->closed_segs) {
+	    RD((struct tcp_sock *)sk, data_segs_in) != t->closed_segs) {
 		t->end = END_RST;
 		t->by = BY_LOCAL;
 		return;

@@ -124,7 +124,7 @@ static __always_inline __u32 rtx_count(__u64 conn, struct tcp_sock *tp, __u32 se
  */
 static __always_inline __u8 kind_of(struct sock *sk, __u16 flags)
 {
-	struct inet_connection_sock *icsk = AS(struct inet_connection_sock, sk);
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
 	__u8 ca = RD_BITS(icsk, icsk_ca_state);
 
 	if (flags & TF_SYN)
@@ -139,7 +139,7 @@ static __always_inline __u8 kind_of(struct sock *sk, __u16 flags)
 static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, int err)
 {
 	struct tcp_skb_cb *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	__u32 seq = RD(cb, seq), segs = RD(cb, tcp_gso_segs), n;
 	__u32 len = RD(cb, end_seq) - seq;
 	struct about a = {};
@@ -162,7 +162,7 @@ static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, i
 		r->has |= TROUBLE_HAS_ISN;
 	}
 	r->kind = kind_of(sk, a.flags);
-	ca = RD_BITS(AS(struct inet_connection_sock, sk), icsk_ca_state);
+	ca = RD_BITS((struct inet_connection_sock *)sk, icsk_ca_state);
 	r->cwnd = RD(tp, snd_cwnd);
 	/* Set as recovery begins (tcp_init_cwnd_reduction(), tcp_enter_loss()). */
 	r->cwnd_before = ca >= CA_RECOVERY ? RD(tp, prior_cwnd) : r->cwnd;
@@ -246,7 +246,7 @@ static __always_inline int about_packet(struct about *a, struct packet *p, struc
 		return 0;
 	packet_ends(&a->e, p, dir == DIR_IN);
 	a->dir = dir;
-	a->flags = tcp_word(p->th) & 0x1ff;
+	a->flags = packet_word(p) & 0x1ff;
 	a->netns = sk ? sock_netns(sk) : skb_netns(skb);
 	a->state = sk ? RD(sk, __sk_common.skc_state) : 0;
 	about_find(a, sk);
@@ -255,11 +255,9 @@ static __always_inline int about_packet(struct about *a, struct packet *p, struc
 
 static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a, struct packet *p)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
-
-	r->seq = bpf_ntohl(RD(h, seq));
-	r->len = p->len - (tcp_word(p->th) >> 12) * 4;
-	r->segs = skb_segs(p->skb);
+	r->seq = bpf_ntohl(be32_in(p->tcp[0], 4));
+	r->len = p->len - (packet_word(p) >> 12) * 4;
+	r->segs = packet_segs(p);
 	r->has |= TROUBLE_HAS_SEQ;
 	if (a->c && a->c->state != ST_LISTEN && a->c->known & (a->dir == DIR_OUT ? CONN_ISS : CONN_IRS)) {
 		r->seq_base = a->dir == DIR_OUT ? a->c->iss : a->c->irs;
@@ -311,7 +309,7 @@ static __always_inline int has_served(struct about *a, struct packet *p, struct 
 				      struct sock *sk)
 {
 	__u8 state = a->state;
-	__u32 len = p->len - (tcp_word(p->th) >> 12) * 4;
+	__u32 len = p->len - (packet_word(p) >> 12) * 4;
 
 	/* Which socket it was for is told since 6.11. */
 	if (!sk && a->c)
@@ -329,7 +327,7 @@ static __always_inline int has_served(struct about *a, struct packet *p, struct 
 	if (!cfg.drop_reason || a->flags & (TF_RST | TF_FIN))
 		return 0;
 	if (state == ST_LISTEN)
-		return sk && RD(AS(struct inet_connection_sock, sk), icsk_accept_queue.rskq_defer_accept) &&
+		return sk && RD((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_defer_accept) &&
 		       RD(sk, sk_ack_backlog) <= RD(sk, sk_max_ack_backlog);
 	return (state == ST_CLOSE_WAIT || state == ST_LAST_ACK || state == ST_CLOSING) &&
 	       !RD(skb, dev); /* tcp_v4_rcv() takes the device away */
@@ -552,7 +550,7 @@ int loss_open(struct bpf_iter__tcp *ctx)
 
 	if (!sk)
 		return 0;
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (!state_is_full(RD(sk, __sk_common.skc_state)))
 		return 0;
 	stall_end(sk, DIR_OUT, 0);

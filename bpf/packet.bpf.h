@@ -24,13 +24,26 @@ struct packet {
 	struct sk_buff *skb;
 	void *th; /* TCP header */
 	void *ih; /* IP header, or NULL: not made yet */
+	__u64 tcp[2]; /* the first 16 bytes of the TCP header, as they lie there */
 	__u32 len; /* TCP header and payload */
 	__u8 ip;  /* 4 or 6 */
+	__u8 ttl; /* or hop limit; with `ih` */
+	__u8 tos; /* DSCP << 2 | ECN; with `ih` */
 	/* What the rest is about: filled by packet_frame(), only where it is needed. */
 	__u16 link;		 /* RAW_LINK_* */
 	void *start;		 /* first header: Ethernet, or IP */
 	struct sk_buff *trusted; /* the skb as the verifier trusts it; NULL: it does not */
+	__u8 direct;		 /* `trusted` is there: a constant to the compiler */
 };
+
+/*
+ * A field of the packet's skb.  What a tracepoint hands over is trusted: the
+ * load is one instruction, and not the ten with which the kernel makes sure of an
+ * address (convert_ctx_accesses(); before 6.2 they are the same).
+ */
+#define SKB(p, f) ((p)->direct ? (p)->trusted->f : RD((p)->skb, f))
+
+#define PACKET_TRUSTED(skb_) { .trusted = (skb_), .direct = 1 }
 
 /* TCP header bytes 12 and 13: data offset, flags. */
 static __always_inline __u16 tcp_word(void *th)
@@ -39,32 +52,91 @@ static __always_inline __u16 tcp_word(void *th)
 	return bpf_ntohs(RAW16(th + 12, 0));
 }
 
-static __always_inline int packet_v4(struct packet *p)
+/*
+ * In a number that was read from bytes as they lie there the first one is the
+ * lowest: both architectures are little-endian ones.
+ */
+static __always_inline __be16 be16_in(__u64 word, int byte)
 {
-	struct iphdr *h = AS(struct iphdr, p->ih);
-	__u32 hlen;
-	__u16 tot;
+	return word >> (byte * 8);
+}
 
-	if (RD(h, protocol) != IPPROTO_TCP || RD(h, frag_off) & bpf_htons(0x1fff))
+static __always_inline __be32 be32_in(__u64 word, int byte)
+{
+	return word >> (byte * 8);
+}
+
+static __always_inline void packet_set_tcp(struct packet *p, void *th)
+{
+	p->th = th;
+	read_16(p->tcp, th);
+}
+
+/* The same two bytes as tcp_word(), the ports, and seq and ack as one number, in network order. */
+static __always_inline __u16 packet_word(const struct packet *p)
+{
+	return bpf_ntohs(be16_in(p->tcp[1], 4));
+}
+
+static __always_inline __be16 packet_source(const struct packet *p)
+{
+	return be16_in(p->tcp[0], 0);
+}
+
+static __always_inline __be16 packet_dest(const struct packet *p)
+{
+	return be16_in(p->tcp[0], 2);
+}
+
+static __always_inline __u64 packet_seq_and_ack(const struct packet *p)
+{
+	return p->tcp[0] >> 32 << 32 | (__u32)p->tcp[1];
+}
+
+/* What a record tells of the IP header, whose first 16 bytes these are. */
+static __always_inline void packet_set_ip(struct packet *p, const __u64 w[2])
+{
+	/* As a number of which the verifier knows nothing: it would follow each way to the end otherwise. */
+	p->ip = (w[0] >> 4) & 15;
+	if (p->ip == 4) {
+		p->ttl = w[1];
+		p->tos = w[0] >> 8;
+	} else {
+		p->ttl = w[0] >> 56;
+		p->tos = bpf_ntohs(be16_in(w[0], 0)) >> 4; /* version, traffic class, flow label */
+	}
+}
+
+static __always_inline void packet_read_ip(struct packet *p, void *ih)
+{
+	__u64 w[2];
+
+	p->ih = ih;
+	read_16(w, ih);
+	packet_set_ip(p, w);
+}
+
+/* Bytes of the IP header; 0: not TCP, or not the first fragment. */
+static __always_inline __u32 packet_v4(struct packet *p, const __u64 w[2])
+{
+	__u32 hlen = (w[0] & 15) * 4;
+	__u16 tot = bpf_ntohs(be16_in(w[0], 2));
+
+	if ((__u8)(w[1] >> 8) != IPPROTO_TCP || be16_in(w[0], 6) & bpf_htons(0x1fff))
 		return 0;
-	hlen = (RAW8(p->ih, 0) & 15) * 4;
-	tot = bpf_ntohs(RD(h, tot_len));
-	p->th = p->ih + hlen;
 	/* 0: larger than 64 KiB (BIG TCP); otherwise skb->len may count Ethernet padding. */
 	if (tot)
 		p->len = tot - hlen;
-	return 1;
+	return hlen;
 }
 
-static __always_inline int packet_v6(struct packet *p)
+/* The same; what stands between the two headers is counted to the first. */
+static __always_inline __u32 packet_v6(struct packet *p, const __u64 w[2])
 {
-	struct ipv6hdr *h = AS(struct ipv6hdr, p->ih);
 	__u32 hlen = sizeof(struct ipv6hdr);
-	__u8 next;
-	__u16 plen;
+	__u16 plen = bpf_ntohs(be16_in(w[0], 4));
+	__u8 next = w[0] >> 48;
 
-	next = RD(h, nexthdr);
-	plen = bpf_ntohs(RD(h, payload_len));
 	for (int i = 0; i < 3 && (next == NEXTHDR_HOP || next == NEXTHDR_DEST); i++) {
 		__u16 ext = bpf_ntohs(RAW16(p->ih + hlen, 0));
 
@@ -73,10 +145,9 @@ static __always_inline int packet_v6(struct packet *p)
 	}
 	if (next != IPPROTO_TCP)
 		return 0;
-	p->th = p->ih + hlen;
 	if (plen) /* 0: jumbogram */
 		p->len = plen - (hlen - sizeof(struct ipv6hdr));
-	return 1;
+	return hlen;
 }
 
 /* BIG TCP and GSO skbs carry no usable length in the IP header: then skb->len counts. */
@@ -91,26 +162,31 @@ static __always_inline void packet_len_from_skb(struct packet *p, __u32 len, voi
  */
 static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, __u32 off)
 {
-	unsigned char *head = RD(skb, head);
-	unsigned char *data = RD(skb, data);
-	__be16 proto = RD(skb, protocol);
-	__u32 len = RD(skb, len), data_len = RD(skb, data_len);
-	int found = 0;
+	unsigned char *head, *data;
+	__u32 len, data_len, hlen = 0;
+	__be16 proto;
+	__u64 w[2];
 
 	p->skb = skb;
+	head = SKB(p, head);
+	data = SKB(p, data);
+	proto = SKB(p, protocol);
+	len = SKB(p, len);
+	data_len = SKB(p, data_len);
 	p->ih = head + off;
 	p->len = 0;
-	if (proto == bpf_htons(ETH_P_IP)) {
-		found = packet_v4(p);
-	} else if (proto == bpf_htons(ETH_P_IPV6)) {
-		found = packet_v6(p);
-	}
-	if (!found)
+	read_16(w, p->ih);
+	if (proto == bpf_htons(ETH_P_IP))
+		hlen = packet_v4(p, w);
+	else if (proto == bpf_htons(ETH_P_IPV6))
+		hlen = packet_v6(p, w);
+	if (!hlen)
 		return 0;
-	/* As a number of which the verifier knows nothing: it would follow each way to the end otherwise. */
-	p->ip = RAW8(p->ih, 0) >> 4;
+	p->th = p->ih + hlen;
 	if (p->th + sizeof(struct tcphdr) > (void *)data + (len - data_len))
 		return -1;
+	packet_set_ip(p, w);
+	packet_set_tcp(p, p->th);
 	if (!p->len)
 		packet_len_from_skb(p, len, data);
 	return 1;
@@ -160,9 +236,9 @@ static __always_inline void packet_frame(struct packet *p)
 	p->link = RAW_LINK_ETHERNET;
 }
 
-static __always_inline __u16 skb_segs(struct sk_buff *skb)
+static __always_inline __u16 packet_segs(struct packet *p)
 {
-	struct skb_shared_info *si = AS(struct skb_shared_info, RD(skb, head) + RD(skb, end));
+	struct skb_shared_info *si = AS(struct skb_shared_info, SKB(p, head) + SKB(p, end));
 	__u16 n = RD(si, gso_segs);
 
 	return n ? n : 1;
@@ -210,12 +286,14 @@ static __always_inline void read_ts(struct ev_segment *s, void *th, __u32 hlen)
 {
 	void *opts = th + sizeof(struct tcphdr);
 	__u32 n = hlen - sizeof(struct tcphdr);
-	__u64 ts;
+	__u64 w[2], ts;
 
 	if (n < 10 || n > TCP_OPTS_MAX)
 		return;
-	if (RAW32(opts, 0) == bpf_htonl(0x0101080a)) {
-		ts = (__u64)bpf_ntohl(RAW32(opts, 1)) << 32 | bpf_ntohl(RAW32(opts, 2));
+	/* Checksum, urgent pointer, and twelve bytes of options. */
+	read_16(w, opts - 4);
+	if (be32_in(w[0], 4) == bpf_htonl(0x0101080a)) {
+		ts = __builtin_bswap64(w[1]);
 	} else {
 		__u64 o[8] = {};
 
@@ -234,12 +312,11 @@ static __always_inline void read_ts(struct ev_segment *s, void *th, __u32 hlen)
 /* seq, ack, flags, len, window as in the header (not scaled), timestamps. */
 static __always_inline void read_tcp(struct ev_segment *s, struct packet *p, __u16 word)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
 	__u32 hlen = (word >> 12) * 4;
 
-	s->seq = bpf_ntohl(RD(h, seq));
-	s->ack = bpf_ntohl(RD(h, ack_seq));
-	s->win = bpf_ntohs(RD(h, window));
+	s->seq = bpf_ntohl(be32_in(p->tcp[0], 4));
+	s->ack = bpf_ntohl(be32_in(p->tcp[1], 0));
+	s->win = bpf_ntohs(be16_in(p->tcp[1], 6));
 	s->flags = word & 0x1ff;
 	s->len = p->len - hlen;
 	read_ts(s, p->th, hlen);
@@ -250,53 +327,43 @@ static __always_inline void read_ip(struct ev_segment *s, struct packet *p)
 	if (!p->ih)
 		return;
 	s->has |= SEG_HAS_IP;
-	if (p->ip == 4) {
-		struct iphdr *h = AS(struct iphdr, p->ih);
-
-		s->ttl = RD(h, ttl);
-		s->tos = RD(h, tos);
-	} else {
-		s->ttl = RD(AS(struct ipv6hdr, p->ih), hop_limit);
-		s->tos = bpf_ntohs(RAW16(p->ih, 0)) >> 4; /* version, traffic class, flow label */
-	}
+	s->ttl = p->ttl;
+	s->tos = p->tos;
 }
 
 /* Ethernet addresses, where the skb has such a header in front of the IP header. */
 static __always_inline void read_mac(struct ev_segment *s, struct packet *p)
 {
-	__u16 mac = RD(p->skb, mac_header);
-	unsigned char *head = RD(p->skb, head);
+	__u16 mac = SKB(p, mac_header);
+	unsigned char *head = SKB(p, head);
+	__u64 w[2];
 
 	if (!p->ih || mac == (__u16)~0)
 		return;
 	if ((unsigned char *)p->ih - (head + mac) < ETH_HLEN)
 		return;
-	for (int i = 0; i < 3; i++) {
-		__u16 d = RAW16(head + mac, i), m = RAW16(head + mac, i + 3);
-
-		__builtin_memcpy(s->dmac + 2 * i, &d, 2);
-		__builtin_memcpy(s->smac + 2 * i, &m, 2);
-	}
+	read_16(w, head + mac);
+	__builtin_memcpy(s->dmac, w, 6);
+	w[1] = w[0] >> 48 | w[1] << 16;
+	__builtin_memcpy(s->smac, &w[1], 6);
 	s->has |= SEG_HAS_MAC;
 }
 
 /* The ends as the packet has them; `in`: the destination is local. */
 static __always_inline void packet_ends(struct ev_ends *e, struct packet *p, int in)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
 	__u8 *src = in ? e->raddr : e->laddr, *dst = in ? e->laddr : e->raddr;
-	__u16 sport = bpf_ntohs(RD(h, source)), dport = bpf_ntohs(RD(h, dest));
+	__u16 sport = bpf_ntohs(packet_source(p)), dport = bpf_ntohs(packet_dest(p));
 
 	if (p->ip == 4) {
-		struct iphdr *ih = AS(struct iphdr, p->ih);
+		__u64 w[2];
 
-		addr_from_v4(src, RD(ih, saddr));
-		addr_from_v4(dst, RD(ih, daddr));
+		read_16(w, p->ih + 12); /* source, destination, and what follows them */
+		addr_from_v4(src, be32_in(w[0], 0));
+		addr_from_v4(dst, be32_in(w[0], 4));
 	} else {
-		struct ipv6hdr *ih = AS(struct ipv6hdr, p->ih);
-
-		RD_IN6(src, ih, saddr);
-		RD_IN6(dst, ih, daddr);
+		read_16((__u64 *)src, p->ih + 8);
+		read_16((__u64 *)dst, p->ih + 24);
 	}
 	e->lport = in ? dport : sport;
 	e->rport = in ? sport : dport;

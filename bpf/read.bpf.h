@@ -80,6 +80,33 @@ static __always_inline void *kcast(const void *p, __u32 btf_id)
 	})
 
 /*
+ * A socket.  A tcp_sock begins with the smaller kinds one in the other
+ * (inet_connection_sock, inet_sock, sock), so that one cast serves the fields of all
+ * of them.  Of a mini-socket only those of its sock_common are to be read.
+ */
+static __always_inline struct sock *sock_as(const void *p)
+{
+	return (struct sock *)AS(struct tcp_sock, p);
+}
+
+/*
+ * 16 bytes of a packet at once, as they lie there: each load has a price of its own, of ten
+ * instructions where the kernel has to make sure of the address (BPF_PROBE_MEM), of a call
+ * elsewhere.  A timespec64 is two numbers of 8 bytes.
+ */
+static __always_inline void read_16(__u64 w[2], const void *p)
+{
+	struct timespec64 *t = AS(struct timespec64, p);
+
+	if (READ_DIRECT) {
+		w[0] = t->tv_sec;
+		w[1] = t->tv_nsec;
+	} else {
+		bpf_probe_read_kernel(w, 16, p);
+	}
+}
+
+/*
  * Bytes of a packet that no type describes: read as an IPv6 address is, which
  * is 16 bytes, or 8 or 4 larger numbers, in plain arrays.
  */

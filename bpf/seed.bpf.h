@@ -50,7 +50,7 @@ int seed_files(struct bpf_iter__task_file *ctx)
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
 	sock = BPF_CORE_READ(file, private_data);
-	sk = AS(struct sock, BPF_CORE_READ(sock, sk));
+	sk = sock_as(BPF_CORE_READ(sock, sk));
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
 	state = RD(sk, __sk_common.skc_state);
@@ -90,7 +90,7 @@ static __always_inline void seed_mini(struct sock *sk, __u8 state)
 	if (bpf_map_lookup_elem(&ghosts, &t))
 		return;
 	if (state == ST_NEW_SYN_RECV) {
-		ghost_embryo(&t, AS(struct sock, RD(AS(struct request_sock, sk), __req_common.skc_listener)));
+		ghost_embryo(&t, sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener)));
 		return;
 	}
 	g.who.netns = t.netns;
@@ -119,7 +119,7 @@ int seed_socks(struct bpf_iter__tcp *ctx)
 
 	if (!sk)
 		return 0;
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
 	if (state_is_full(state))
 		seed_sock(sk);

@@ -33,7 +33,7 @@ static __always_inline void segment_from_packet(struct ev_segment *s, struct pac
 	__builtin_memset(s->smac, 0, sizeof(s->smac));
 	__builtin_memset(s->dmac, 0, sizeof(s->dmac));
 	s->pad[0] = s->pad[1] = 0;
-	s->segs = skb_segs(p->skb);
+	s->segs = packet_segs(p);
 	read_tcp(s, p, word);
 	read_ip(s, p);
 	read_mac(s, p);
@@ -118,7 +118,7 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 	sock_metrics(s, sk);
 	s->has |= SEG_HAS_SOCK;
 	if (c) {
-		if (state != ST_LISTEN)
+		if (state != ST_LISTEN && !(c->known & CONN_WSCALE))
 			conn_set_wscale(c, sk);
 		who_copy(&s->who, c);
 		segment_bases(s, c);
@@ -131,6 +131,9 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 		s->seq_base = s->ack_base = 0;
 	}
 	segment_scale(s, c);
+	/* Until both SYNs have been processed the scales may still change. */
+	if (c && (state == ST_SYN_SENT || state == ST_SYN_RECV))
+		c->known &= ~CONN_WSCALE;
 	emit_submit(s, hook);
 	return 0;
 }

@@ -46,7 +46,16 @@ static __always_inline int park(struct packet *p, const struct ev_ends *e, struc
 	return 0;
 }
 
-/* TCP has found the socket; skb->data is the TCP header, the IP header is still in front. */
+/* TCP has it: skb->data is the TCP header, the IP header is still in front. */
+static __always_inline void packet_received(struct packet *p, struct sk_buff *skb)
+{
+	p->skb = skb;
+	p->len = RD(skb, len);
+	packet_set_tcp(p, RD(skb, data));
+	packet_read_ip(p, RD(skb, head) + RD(skb, network_header));
+}
+
+/* TCP has found the socket. */
 static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct packet p = {};
@@ -55,15 +64,11 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 	struct tuple t;
 	__u16 word;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	skb = AS(struct sk_buff, skb);
-	p.skb = skb;
-	p.th = RD(skb, data);
-	p.ih = RD(skb, head) + RD(skb, network_header);
-	p.len = RD(skb, len);
-	p.ip = RD(skb, protocol) == bpf_htons(ETH_P_IP) ? 4 : 6;
-	word = tcp_word(p.th);
 	if (RD(sk, __sk_common.skc_state) == ST_LISTEN) {
+		packet_received(&p, skb);
+		word = packet_word(&p);
 		packet_ends(&e, &p, 1);
 		tuple_of(&t, &e, sock_netns(sk));
 		if (is_first_syn(word)) {
@@ -80,10 +85,11 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 	c = conn_get(sk);
 	if (conn_refused(c))
 		return 0;
+	packet_received(&p, skb);
 	sock_ends(&e, sk, 1);
 	c = conn_or_add(c, sk, &e);
 	adopt_early(c, sk, &e);
-	return segment_full(&p, sk, c, &e, word, DIR_IN, HOOK_SEG_IN);
+	return segment_full(&p, sk, c, &e, packet_word(&p), DIR_IN, HOOK_SEG_IN);
 }
 
 SEC("?fentry/tcp_rcv_established")
@@ -136,21 +142,17 @@ static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, s
 	__u16 word;
 
 	skb = AS(struct sk_buff, skb);
-	p.skb = skb;
-	p.th = RD(skb, data);
-	p.ih = RD(skb, head) + RD(skb, network_header);
-	p.len = RD(skb, len);
-	p.ip = RD(skb, protocol) == bpf_htons(ETH_P_IP) ? 4 : 6;
-	word = tcp_word(p.th);
+	packet_received(&p, skb);
+	word = packet_word(&p);
 	/* The final ACK goes on to the new socket, and is reported there. */
 	if (lsk && (word & (TF_SYN | TF_RST | TF_ACK)) == TF_ACK)
 		return 0;
 	packet_ends(&e, &p, 1);
-	tuple_of(&t, &e, sock_netns(AS(struct sock, mini)));
+	tuple_of(&t, &e, sock_netns(sock_as(mini)));
 	if (!lsk && is_first_syn(word))
 		return park(&p, &e, &t, word);
 	if (lsk)
-		g = ghost_embryo(&t, AS(struct sock, lsk));
+		g = ghost_embryo(&t, sock_as(lsk));
 	else
 		g = bpf_map_lookup_elem(&ghosts, &t);
 	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
@@ -182,13 +184,6 @@ int BPF_KPROBE(in_req_kprobe, struct sock *sk, struct sk_buff *skb, struct reque
 
 #define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
 
-static __always_inline __u64 seq_and_ack(void *th)
-{
-	struct tcphdr *h = AS(struct tcphdr, th);
-
-	return (__u64)RD(h, seq) << 32 | RD(h, ack_seq);
-}
-
 /* Of no connection.  A SYN begins one, with the listener's process if only one listens there. */
 static __always_inline int on_unconnected(struct packet *p, struct net_device *dev,
 					  const struct ev_ends *e, struct tuple *t, struct conn *g,
@@ -197,7 +192,7 @@ static __always_inline int on_unconnected(struct packet *p, struct net_device *d
 	struct port_owner *l = listener_reached(dev, e, t->netns);
 
 	if (!is_first_syn(word)) {
-		__u64 skb = (__u64)p->skb, mark = seq_and_ack(p->th);
+		__u64 skb = (__u64)p->skb, mark = packet_seq_and_ack(p);
 
 		if (!l)
 			return 0;
@@ -219,25 +214,22 @@ static __always_inline int on_unconnected(struct packet *p, struct net_device *d
  */
 static __always_inline int wire_ports_pass(struct packet *p)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
-
-	return !cfg.ports || nat_seen || ports_pass(bpf_ntohs(RD(h, dest)), bpf_ntohs(RD(h, source)));
+	return !cfg.ports || nat_seen ||
+	       ports_pass(bpf_ntohs(packet_dest(p)), bpf_ntohs(packet_source(p)));
 }
 
 static __always_inline int on_receive(struct sk_buff *skb)
 {
-	struct packet p = { .trusted = skb };
-	struct net_device *dev;
+	struct packet p = PACKET_TRUSTED(skb);
+	struct net_device *dev = skb->dev;
 	struct ev_ends e, own;
 	struct conn *c;
 	struct tuple t;
 	__u16 word;
 	int found;
 
-	skb = AS(struct sk_buff, skb);
-	dev = AS(struct net_device, RD(skb, dev));
 	/* network_header is set after this tracepoint; data is the IP header already. */
-	found = packet_parse(&p, skb, RD(skb, data) - RD(skb, head));
+	found = packet_parse(&p, AS(struct sk_buff, skb), skb->data - skb->head);
 	if (!found || RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT)
 		return 0;
 	if (found < 0) {
@@ -246,20 +238,20 @@ static __always_inline int on_receive(struct sk_buff *skb)
 	}
 	if (!wire_ports_pass(&p))
 		return 0;
-	word = tcp_word(p.th);
+	word = packet_word(&p);
 	packet_ends(&e, &p, 1);
-	tuple_of(&t, &e, net_inum(RD(dev, nd_net.net)));
+	tuple_of(&t, &e, dev->nd_net.net->ns.inum);
 	c = conn_by_key(&t);
 	if (conn_refused(c))
 		return 0;
 	c = conn_confirm(c, &t, &own);
 	if (c)
-		return segment_full(&p, AS(struct sock, (void *)c->sk), c, &own, word, DIR_IN,
+		return segment_full(&p, sock_as((void *)c->sk), c, &own, word, DIR_IN,
 				    HOOK_SEG_IN);
 	c = bpf_map_lookup_elem(&ghosts, &t);
 	if (c && (c->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
 		return segment_bare(&p, c, &e, t.netns, word, DIR_IN, c->state, HOOK_SEG_IN);
-	return on_unconnected(&p, dev, &e, &t, c, word);
+	return on_unconnected(&p, AS(struct net_device, dev), &e, &t, c, word);
 }
 
 SEC("?tp_btf/netif_receive_skb")
@@ -311,7 +303,7 @@ static __always_inline int reported(struct packet *p, const struct tuple *t, str
 		return 1;
 	/* TCP has taken skb->dev away (tcp_v4_rcv()), so the listener can't be looked for again. */
 	mark = bpf_map_lookup_elem(&strays, &skb);
-	return mark && *mark == seq_and_ack(p->th);
+	return mark && *mark == packet_seq_and_ack(p);
 }
 
 /* Dropped: no socket. */
@@ -326,7 +318,7 @@ static __always_inline int on_no_socket(struct sk_buff *skb)
 	skb = AS(struct sk_buff, skb);
 	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0)
 		return 0;
-	word = tcp_word(p.th);
+	word = packet_word(&p);
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, net_inum(skb_net(skb)));
 	g = bpf_map_lookup_elem(&ghosts, &t);
@@ -357,13 +349,13 @@ int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
 
 	if (!sk || !skb)
 		return 0;
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	skb = AS(struct sk_buff, skb);
 	if (RD(sk, __sk_common.skc_state) != ST_LISTEN)
 		return 0;
 	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0)
 		return 0;
-	word = tcp_word(p.th);
+	word = packet_word(&p);
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, sock_netns(sk));
 	if (reported(&p, &t, bpf_map_lookup_elem(&ghosts, &t), word))

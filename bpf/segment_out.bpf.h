@@ -24,7 +24,7 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 	struct ev_ends e;
 	struct conn *c;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	skb = AS(struct sk_buff, skb);
 	if (!sock_ports_pass(sk) || !sock_is_tcp(sk))
 		return 0;
@@ -32,12 +32,12 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 	if (conn_refused(c))
 		return 0;
 	p.skb = skb;
-	p.th = RD(skb, data);
 	p.len = RD(skb, len);
+	packet_set_tcp(&p, RD(skb, data));
 	sock_ends(&e, sk, 1);
 	c = conn_or_add(c, sk, &e);
 	adopt_early(c, sk, &e);
-	return segment_full(&p, sk, c, &e, tcp_word(p.th), DIR_OUT, HOOK_SEG_OUT);
+	return segment_full(&p, sk, c, &e, packet_word(&p), DIR_OUT, HOOK_SEG_OUT);
 }
 
 SEC("?fentry/ip_queue_xmit")
@@ -86,9 +86,7 @@ int BPF_KPROBE(out6_kprobe, struct sock *sk, struct sk_buff *skb)
  */
 static __always_inline int seen_above(struct sk_buff *skb, struct packet *p)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
-	__u64 dev = (__u64)RD(skb, dev);
-	__u64 seq_ack = (__u64)RD(h, seq) << 32 | RD(h, ack_seq);
+	__u64 dev = (__u64)skb->dev, seq_ack = packet_seq_and_ack(p);
 	__u32 k = DIR_OUT;
 	struct last_skb *l = bpf_map_lookup_elem(&last_skb, &k);
 
@@ -135,7 +133,7 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 /* SYN-ACK, reset or ACK of no full socket. */
 static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 state, __u32 netns)
 {
-	__u16 word = tcp_word(p->th);
+	__u16 word = packet_word(p);
 	struct sock *lsk = 0;
 	struct conn *g = 0;
 	struct ev_ends e;
@@ -145,7 +143,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 	tuple_of(&t, &e, netns);
 	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK)) {
 		if (sk && state == ST_NEW_SYN_RECV)
-			lsk = AS(struct sock, RD(AS(struct request_sock, sk), __req_common.skc_listener));
+			lsk = sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener));
 		g = ghost_embryo(&t, lsk);
 		if (g && lsk) {
 			struct inet_request_sock *r = AS(struct inet_request_sock, sk);
@@ -188,33 +186,30 @@ static __always_inline int out_full(struct packet *p, struct sock *sk, struct co
 		conn_index(c, &t, !ends_eq(&w, &e));
 		c->known |= CONN_WIRE;
 	}
-	return segment_full(p, sk, c, &e, tcp_word(p->th), DIR_OUT, HOOK_SEG_OUT);
+	return segment_full(p, sk, c, &e, packet_word(p), DIR_OUT, HOOK_SEG_OUT);
 }
 
 /* What comes back will not have the socket's ports either. */
 static __always_inline int behind_port_nat(struct packet *p, struct sock *sk)
 {
-	struct tcphdr *h = AS(struct tcphdr, p->th);
-
-	return RD(h, source) != RD(AS(struct inet_sock, sk), inet_sport) ||
-	       RD(h, dest) != RD(sk, __sk_common.skc_dport);
+	return packet_source(p) != RD((struct inet_sock *)sk, inet_sport) ||
+	       packet_dest(p) != RD(sk, __sk_common.skc_dport);
 }
 
 static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
-	struct packet p = { .trusted = skb };
+	struct packet p = PACKET_TRUSTED(skb);
 	struct conn *c = 0;
 	struct sock *sk;
 	__u8 state = 0;
 	__u32 netns;
 	int found, synack_only = 0;
 
-	skb = AS(struct sk_buff, skb);
-	sk = RD(skb, sk);
-	if (!sk && RD(skb, skb_iif))
+	sk = skb->sk;
+	if (!sk && skb->skb_iif)
 		return 0; /* forwarded, not ours */
 	if (sk) {
-		sk = AS(struct sock, sk);
+		sk = sock_as(sk);
 		state = RD(sk, __sk_common.skc_state);
 		if (state_is_full(state)) {
 			if (!sock_is_tcp(sk)) {
@@ -225,13 +220,13 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 			} else if (state != ST_LISTEN && !cfg.out_all) {
 				/* TFO: tcp_make_synack() for a full socket, which on_xmit() does not meet. */
 				if (state != ST_SYN_RECV ||
-				    !RD(AS(struct tcp_sock, sk), fastopen_rsk))
+				    !RD((struct tcp_sock *)sk, fastopen_rsk))
 					return 0;
 				synack_only = 1;
 			}
 		}
 	}
-	found = packet_parse(&p, skb, RD(skb, network_header));
+	found = packet_parse(&p, AS(struct sk_buff, skb), skb->network_header);
 	if (found < 0)
 		count_lost(HOOK_SEG_OUT);
 	if (found <= 0)
@@ -244,11 +239,11 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		if (conn_refused(c) && c->known & CONN_WIRE)
 			return 0;
 	}
-	netns = net_inum(skb_net(skb));
+	netns = skb->dev->nd_net.net->ns.inum;
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
 	if (sk && netns != sock_netns(sk))
 		return 0;
-	if (seen_above(skb, &p) || (synack_only && !(tcp_word(p.th) & TF_SYN)))
+	if (seen_above(skb, &p) || (synack_only && !(packet_word(&p) & TF_SYN)))
 		return 0;
 	if (state && state != ST_LISTEN && state_is_full(state))
 		return out_full(&p, sk, c);

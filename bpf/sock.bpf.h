@@ -82,7 +82,7 @@ static __always_inline void sock_ends(struct ev_ends *e, struct sock *sk, int fu
 	e->ip = addr_is_v4(e->raddr) || addr_is_v4(e->laddr) ? 4 : 6;
 	e->rport = bpf_ntohs(RD(sk, __sk_common.skc_dport));
 	if (full)
-		e->lport = bpf_ntohs(RD(AS(struct inet_sock, sk), inet_sport));
+		e->lport = bpf_ntohs(RD((struct inet_sock *)sk, inet_sport));
 	else
 		e->lport = RD(sk, __sk_common.skc_num);
 	e->pad[0] = e->pad[1] = e->pad[2] = 0;
@@ -90,7 +90,7 @@ static __always_inline void sock_ends(struct ev_ends *e, struct sock *sk, int fu
 
 static __always_inline void sock_metrics(struct ev_segment *s, struct sock *sk)
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	s->srtt_us = RD(tp, srtt_us) >> 3; /* kept times 8 (tcp_rtt_estimator()) */
 	s->min_rtt_us = RD(tp, rtt_min.s[0].v);
@@ -102,12 +102,12 @@ static __always_inline void sock_metrics(struct ev_segment *s, struct sock *sk)
 
 static __always_inline __u8 sock_snd_wscale(struct sock *sk)
 {
-	return RD_BITS(AS(struct tcp_sock, sk), rx_opt.snd_wscale);
+	return RD_BITS((struct tcp_sock *)sk, rx_opt.snd_wscale);
 }
 
 static __always_inline __u8 sock_rcv_wscale(struct sock *sk)
 {
-	return RD_BITS(AS(struct tcp_sock, sk), rx_opt.rcv_wscale);
+	return RD_BITS((struct tcp_sock *)sk, rx_opt.rcv_wscale);
 }
 
 /*
@@ -116,7 +116,7 @@ static __always_inline __u8 sock_rcv_wscale(struct sock *sk)
  */
 static __always_inline int sock_is_kernels(struct sock *sk)
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (!RD_BITS(sk, sk_kern_sock))
 		return 0;

@@ -109,7 +109,7 @@ static __always_inline void track_state(struct sock *sk, struct conn *c, const s
 		t->bits |= TRACK_DIR | (old == ST_SYN_RECV ? TRACK_PASSIVE : 0);
 	if (new == ST_ESTABLISHED || (old == ST_SYN_RECV && !t->est_ns)) {
 		t->est_ns = now;
-		t->tx_nxt = RD(AS(struct tcp_sock, sk), snd_nxt);
+		t->tx_nxt = RD((struct tcp_sock *)sk, snd_nxt);
 		if (cfg.emit_latency && t->begin_ns)
 			lat_add(c, e, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
 	}
@@ -126,7 +126,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	struct conn *c;
 	int child;
 
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (!sock_is_tcp(sk))
 		return 0;
 	child = new == ST_SYN_RECV && old == ST_LISTEN;
@@ -220,7 +220,7 @@ static __always_inline void track_gone(struct sock *sk)
 
 static __always_inline void on_gone(struct sock *sk)
 {
-	sk = AS(struct sock, sk);
+	sk = sock_as(sk);
 	if (TRACK_WANTED)
 		track_gone(sk);
 	conn_del(sk);

@@ -45,7 +45,7 @@ static __always_inline __u32 bucket_find(const struct bucket *b, __u32 tag)
 	return 0;
 }
 
-__noinline __u32 index_find(__u32 index, __u64 key)
+static __always_inline __u32 find_in(__u32 index, __u64 key)
 {
 	struct bucket *b = bucket_at(index, bucket_1st(key));
 	__u32 n = b ? bucket_find(b, slot_tag(key)) : 0;
@@ -54,6 +54,17 @@ __noinline __u32 index_find(__u32 index, __u64 key)
 		return n;
 	b = bucket_at(index, bucket_2nd(key));
 	return b ? bucket_find(b, slot_tag(key)) : 0;
+}
+
+/* One function for each map: of a map that is not known beforehand the look-up is a call. */
+__noinline __u32 by_sock_find(__u64 key)
+{
+	return find_in(INDEX_SOCK, key);
+}
+
+__noinline __u32 by_tuple_find(__u64 key)
+{
+	return find_in(INDEX_TUPLE, key);
 }
 
 static __always_inline __u64 claim_id(__u32 index, __u32 k, int slot)

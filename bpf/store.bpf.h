@@ -68,7 +68,8 @@ static __always_inline __u64 tuple_key(const struct tuple *t)
  */
 
 /* The number that the key's tag stands for, to be checked; 0: none. */
-__u32 index_find(__u32 index, __u64 key);
+__u32 by_sock_find(__u64 key);
+__u32 by_tuple_find(__u64 key);
 
 /* 1, or 0: there is no room. */
 int index_add(__u32 index, __u64 key, __u32 n);
@@ -90,7 +91,7 @@ static __always_inline struct conn *conn_at(__u32 n)
 
 static __always_inline struct conn *conn_get(struct sock *sk)
 {
-	struct conn *c = conn_at(index_find(INDEX_SOCK, sock_key(sk)));
+	struct conn *c = conn_at(by_sock_find(sock_key(sk)));
 
 	return c && c->sk == (__u64)sk ? c : 0;
 }

@@ -37,7 +37,7 @@ static __always_inline __u32 jiffies32(void)
  */
 __attribute__((unused)) static __noinline void chrono_read(struct sock *sk, __u32 j[CHRONOS])
 {
-	struct tcp_sock *tp = AS(struct tcp_sock, sk);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	__u32 type = RD_BITS(tp, chrono_type), run = 0;
 
 	if (type)
@@ -62,7 +62,7 @@ __attribute__((unused)) static __noinline struct track *track_add(struct conn *c
 	t->begin_ns = begin_ns;
 	t->seen_ns = begin_ns ? begin_ns : bpf_ktime_get_ns();
 	chrono_read(sk, t->base);
-	t->tx_nxt = RD(AS(struct tcp_sock, sk), snd_nxt);
+	t->tx_nxt = RD((struct tcp_sock *)sk, snd_nxt);
 	t->conn = c->who.conn;
 	return t;
 }

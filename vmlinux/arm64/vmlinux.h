@@ -226,6 +226,14 @@ struct ipv6hdr {
 };
 _Static_assert(sizeof(struct ipv6hdr) == 40, "ipv6hdr");
 
+typedef __s64 time64_t;
+
+struct timespec64 {
+	time64_t tv_sec;
+	long int tv_nsec;
+};
+_Static_assert(sizeof(struct timespec64) == 16, "timespec64");
+
 struct tcphdr {
 	__be16 source;
 	__be16 dest;
@@ -346,7 +354,7 @@ enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET = 2,
 	SKB_DROP_REASON_NETFILTER_DROP = 7,
 	SKB_DROP_REASON_BPF_CGROUP_EGRESS = 38,
-	SKB_DROP_REASON_OTHERHOST = 29,
+	SKB_DROP_REASON_OTHERHOST = 8,
 	SKB_DROP_REASON_QUEUE_PURGE = 103,
 	SKB_CONSUMED = 1,
 };
