@@ -138,10 +138,13 @@ const struct hook hooks[] = {
 		},
 		.blind = {
 			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
-			/* trace_call_bpf() counts what it leaves out since 6.7 (f915fcb38553). */
+			/*
+			 * trace_call_bpf() counts what it leaves out since 6.7 (f915fcb38553), the
+			 * probe itself only where nobody reads it (kprobes_inc_nmissed_count()).
+			 */
 			[BACKEND_KPROBE] =
-				"a final ACK that a full accept queue refuses; on kernels before 6.7, and not "
-				"counted as lost, what an interrupt handles while it interrupts a program",
+				"a final ACK that a full accept queue refuses; and, not counted as lost, "
+				"what an interrupt handles while it interrupts a program",
 			[BACKEND_TRACEPOINT] =
 				"what a listener drops without an answer, if several processes listen "
 				"there or its address is not one of the device's first 16, "
