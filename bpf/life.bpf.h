@@ -9,7 +9,6 @@
 #include "track.bpf.h"
 
 #define PF_EXITING 0x00000004
-#define RCV_SHUTDOWN 1
 #define CA_RECOVERY 3 /* enum tcp_ca_state; 4: loss */
 #define CA_LOSS 4
 #define E_TIMEDOUT 110

@@ -47,6 +47,18 @@ struct stalls_map {
 };
 struct stalls_map stalls SEC(".maps");
 
+/*
+ * Sockets that their process has closed, and how many segments with data they had got by then:
+ * one more is for nobody, and the kernel ends such a socket as if it had received a reset.
+ */
+struct closed_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* struct sock * */
+	__type(value, __u32);
+};
+struct closed_map closed SEC(".maps");
+
 /* What a record is about; `c` may be NULL: of no connection that is known. */
 struct about {
 	struct conn *c;
@@ -238,6 +250,19 @@ static __always_inline void about_find(struct about *a, struct sock *sk)
 	a->c = conn_of_packet(&t);
 }
 
+/*
+ * A socket that may be gone already: data after close() ends it before the reset that answers is
+ * made (tcp_rcv_state_process(): TCP_ABORT_ON_DATA).  Its ghost tells whose it was.
+ */
+static __always_inline void about_closed(struct about *a, struct sock *sk, __u8 dir)
+{
+	sock_ends(&a->e, sk, 1);
+	a->netns = sock_netns(sk);
+	a->state = ST_CLOSE;
+	a->dir = dir;
+	about_find(a, sk);
+}
+
 /* From a packet, and the socket that it reached or left, if that is known. */
 static __always_inline int about_packet(struct about *a, struct packet *p, struct sk_buff *skb,
 					struct sock *sk, __u8 dir)
@@ -409,7 +434,9 @@ int BPF_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
 	struct about a = {};
 	struct ev_trouble *r;
 
-	if (sk && state_is_full(state) && state != ST_LISTEN) {
+	if (sk && state == ST_CLOSE) {
+		about_closed(&a, sk, DIR_OUT);
+	} else if (sk && state_is_full(state) && state != ST_LISTEN) {
 		about_sock(&a, sk, DIR_OUT);
 	} else {
 		if (!skb || !about_packet(&a, &p, skb, sk, DIR_IN))
@@ -427,6 +454,36 @@ int BPF_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(loss_closed, struct sock *sk, int old, int new)
+{
+	__u64 k = (__u64)sk;
+	__u32 segs;
+
+	if (new != ST_FIN_WAIT1 || !sock_is_tcp(sk))
+		return 0;
+	segs = RD(AS(struct tcp_sock, sk), data_segs_in);
+	/* __tcp_close() shuts it down first; behind shutdown(SHUT_WR) data may still be wanted. */
+	if (RD(sk, sk_shutdown) & RCV_SHUTDOWN)
+		bpf_map_update_elem(&closed, &k, &segs, BPF_ANY);
+	else
+		bpf_map_delete_elem(&closed, &k);
+	return 0;
+}
+
+/* Data after close(), in tcp_rcv_state_process(): the answer is told, as a reset that is sent. */
+static __always_inline int is_abort_on_data(struct sock *sk)
+{
+	__u8 state = RD(sk, __sk_common.skc_state);
+	__u64 k = (__u64)sk;
+	__u32 *segs;
+
+	if (state != ST_FIN_WAIT1 && state != ST_FIN_WAIT2)
+		return 0;
+	segs = bpf_map_lookup_elem(&closed, &k);
+	return segs && *segs != RD(AS(struct tcp_sock, sk), data_segs_in);
+}
+
 /* tcp_reset(): of a full socket. */
 SEC("?tp_btf/tcp_receive_reset")
 int BPF_PROG(loss_reset_in, struct sock *sk)
@@ -434,6 +491,8 @@ int BPF_PROG(loss_reset_in, struct sock *sk)
 	struct about a = {};
 	struct ev_trouble *r;
 
+	if (is_abort_on_data(sk))
+		return 0;
 	about_sock(&a, sk, DIR_IN);
 	r = trouble_new(&a, EV_RESET, 0);
 	if (r)

@@ -68,6 +68,41 @@ static bool state_pass(const struct filter *f, const struct ev_state *s)
 	return states_match(f, s->old) || states_match(f, s->new);
 }
 
+static bool attempt_pass(const struct filter *f, const struct ev_hdr *ev)
+{
+	return dirs_match(f, ev->type == EV_ACCEPT ? DIR_IN : DIR_OUT);
+}
+
+/* Resets and stalls have no flags of a segment (trouble_new()). */
+static bool trouble_pass(const struct filter *f, const struct ev_trouble *t)
+{
+	bool has_flags = t->hdr.type == EV_RETRANSMIT || t->hdr.type == EV_DROP;
+
+	return dirs_match(f, t->dir) && states_match(f, t->state) &&
+	       (has_flags ? flags_match(f, t->flags) : !f->nflags);
+}
+
+/* What the programs ask of a record itself, not of its connection. */
+static bool kind_pass(const struct filter *f, const struct ev_hdr *ev)
+{
+	switch (ev->type) {
+	case EV_SEGMENT:
+		return segment_pass(f, ev_segment_of(ev));
+	case EV_STATE:
+		return state_pass(f, ev_state_of(ev));
+	case EV_CONNECT:
+	case EV_ACCEPT:
+		return attempt_pass(f, ev);
+	case EV_RETRANSMIT:
+	case EV_DROP:
+	case EV_RESET:
+	case EV_STALL:
+		return trouble_pass(f, ev_trouble_of(ev));
+	default:
+		return true;
+	}
+}
+
 bool filter_match_event(const struct filter *f, const struct frange *ranges,
 			const struct ev_hdr *ev)
 {
@@ -76,9 +111,7 @@ bool filter_match_event(const struct filter *f, const struct frange *ranges,
 
 	if (ev->type == EV_LOST)
 		return true;
-	if (ev->type == EV_SEGMENT && !segment_pass(f, ev_segment_of(ev)))
-		return false;
-	if (ev->type == EV_STATE && !state_pass(f, ev_state_of(ev)))
+	if (!kind_pass(f, ev))
 		return false;
 	if (!f->used)
 		return true;

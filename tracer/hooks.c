@@ -43,7 +43,8 @@
 	TP("loss_gone", "tcp_destroy_sock"), TP("loss_retransmit", "tcp_retransmit_skb"),    \
 		TP("loss_synack", "tcp_retransmit_synack"), TP("loss_drop", "kfree_skb"),      \
 		TP("loss_reset_out", "tcp_send_reset"), TP("loss_reset_in", "tcp_receive_reset"), \
-		TP("loss_window_in", "tcp_probe"), TP("loss_window_out", "net_dev_queue")
+		TP("loss_closed", "inet_sock_set_state"), TP("loss_window_in", "tcp_probe"),    \
+		TP("loss_window_out", "net_dev_queue")
 #define LOSS_BLIND                                                                 \
 	"resets received by a request, in TIME-WAIT or by nobody; a peer's window that " \
 	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket; " \

@@ -298,13 +298,45 @@ static void test_lost(void **state)
 	assert_true(passes("p1 fRST sLISTEN din 6", &l)); /* never hidden */
 }
 
+/* What `loss` and `connect` tell is asked of a recording as the programs ask it (trouble_new(), attempt_tell()). */
+static void test_trouble(void **state)
+{
+	struct ev_segment s = a_segment();
+	struct ev_trouble t = { .hdr.type = EV_RETRANSMIT, .who = s.who, .ends = s.ends, .dir = DIR_OUT,
+				.state = s.state, .flags = s.flags };
+
+	(void)state;
+	assert_true(passes("p4211 sESTABLISHED dout fPSH", &t));
+	assert_false(passes("sLISTEN", &t));
+	assert_false(passes("din", &t));
+	assert_false(passes("fSYN", &t));
+	assert_false(passes("p1", &t));
+	t.hdr.type = EV_RESET; /* no flags that could be asked for */
+	assert_true(passes("sESTABLISHED dout", &t));
+	assert_false(passes("fPSH", &t));
+}
+
+static void test_attempt(void **state)
+{
+	struct ev_segment s = a_segment();
+	struct ev_attempt a = { .hdr.type = EV_CONNECT, .who = s.who, .ends = s.ends };
+
+	(void)state;
+	assert_true(passes("dout", &a));
+	assert_false(passes("din", &a));
+	a.hdr.type = EV_ACCEPT;
+	assert_true(passes("din p4211", &a));
+	assert_false(passes("dout", &a));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_naive), cmocka_unit_test(test_full_array),
 		cmocka_unit_test(test_segment),	      cmocka_unit_test(test_no_owner),
 		cmocka_unit_test(test_state),	      cmocka_unit_test(test_ipv6),
-		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost),	      cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_attempt),
 	};
 
 	return cmocka_run_group_tests_name("match", tests, NULL, NULL);
