@@ -157,8 +157,7 @@ class Machine:
         # What it died of stands above the registers and stacks that follow; so does what it was asked for.
         asked = next((n for n, x in enumerate(lines) if ANSWER.search(x)), len(lines))
         tail = max(asked - CONSOLE_TAIL, 0)
-        cause = next((x for x in lines[:tail] if CAUSE.search(x)), None)
-        lines = ([cause] if cause else []) + lines[tail:asked + ANSWER_LINES]
+        lines = [x for x in lines[:tail] if CAUSE.search(x)][:3] + lines[tail:asked + ANSWER_LINES]
         return why + "; the console's last lines:\n" + "\n".join("    " + x for x in lines)
 
 
