@@ -21,6 +21,19 @@ struct frange {
 	struct fkey hi;
 };
 
+/* How far a run has come; user space says so. */
+enum phase {
+	/*
+	 * Not all programs are attached (or not any more): nothing is kept or recorded.
+	 * A socket whose end is not seen would hand its connection on to the next one
+	 * at its address.
+	 */
+	PHASE_ATTACH = 0,
+	/* What is open is being looked for (seed.bpf.h): kept, but whose it is may not be known yet. */
+	PHASE_LEARN,
+	PHASE_RECORD,
+};
+
 /*
  * The sets a connection is matched against.  What a key is:
  * numbers are {0, n}; addresses are the 16 bytes as a big-endian number

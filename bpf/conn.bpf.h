@@ -80,18 +80,25 @@ static __always_inline struct conn *conn_add(struct sock *sk)
 }
 
 /*
- * A socket that nothing was seen of before: open before the start and in no
- * process's descriptor table (waiting to be accepted, or closed by its owner).
+ * In no process's descriptor table: waiting to be accepted, or closed by its owner.
  * The process that listens on its port is the best that can be said.
  */
+static __always_inline void conn_of_listener(struct conn *c, struct sock *sk,
+					     const struct ev_ends *e)
+{
+	if (c->who.how == HOW_UNKNOWN && !RD(sk, sk_socket))
+		who_from_listener(&c->who, c->who.netns, e->laddr, e->lport);
+}
+
+/* With a socket that nothing was seen of before: it was open before the start. */
 static __always_inline struct conn *conn_or_add(struct conn *c, struct sock *sk,
 						const struct ev_ends *e)
 {
 	if (c)
 		return c;
 	c = conn_add(sk);
-	if (c && c->who.how == HOW_UNKNOWN && !RD(sk, sk_socket))
-		who_from_listener(&c->who, c->who.netns, e->laddr, e->lport);
+	if (c)
+		conn_of_listener(c, sk, e);
 	return c;
 }
 

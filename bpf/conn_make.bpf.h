@@ -30,9 +30,13 @@ __noinline __u32 conn_make(__u64 addr)
 {
 	struct sock *sk = sock_as((void *)addr);
 	__u64 key = sock_key(sk);
-	__u32 n = number_new();
-	struct conn *c = conn_at(n);
+	struct conn *c;
+	__u32 n;
 
+	if (phase_now() == PHASE_ATTACH)
+		return 0;
+	n = number_new();
+	c = conn_at(n);
 	if (!c)
 		goto full;
 	conn_init(c, sk);

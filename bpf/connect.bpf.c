@@ -696,7 +696,7 @@ static __always_inline int syn_of(struct sk_buff *skb, struct ev_ends *e, __u32 
 	if ((packet_word(&p) & (TF_SYN | TF_ACK | TF_RST)) != TF_SYN)
 		return 0;
 	packet_ends(e, &p, 1);
-	*seq = bpf_ntohl(be32_in(p.tcp[0], 4));
+	*seq = packet_seq(&p);
 	return 1;
 }
 

@@ -26,7 +26,8 @@ static __always_inline void *emit_begin(struct ev_hdr *h, enum ev_hook hook, enu
 }
 
 /*
- * Room for one record with its header filled in, or NULL: then the loss is counted.
+ * Room for one record with its header filled in, or NULL: then the loss is counted
+ * (or tracing has not begun).
  *
  * A ring is written from end to end, and what does not fit in the CPU's cache
  * is fetched from memory for each record: with 8 MiB that was two thirds of what
@@ -35,8 +36,11 @@ static __always_inline void *emit_begin(struct ev_hdr *h, enum ev_hook hook, enu
  */
 static __always_inline void *emit_reserve(enum ev_hook hook, enum ev_type type, __u64 size)
 {
-	void *rec = bpf_ringbuf_reserve(&events, size, 0);
+	void *rec;
 
+	if (phase_now() != PHASE_RECORD)
+		return 0;
+	rec = bpf_ringbuf_reserve(&events, size, 0);
 	/* Each answer is looked at once: 6.1 does not know that a record in hand is not NULL. */
 	if (rec)
 		return emit_begin(rec, hook, type, size);

@@ -227,7 +227,7 @@ int BPF_PROG(flow_xmit_tp, struct sk_buff *skb)
 	hlen = (packet_word(&p) >> 12) * 4;
 	if (p.len <= hlen)
 		return 0;
-	seq = bpf_ntohl(be32_in(p.tcp[0], 4));
+	seq = packet_seq(&p);
 	lat_on_xmit(sk, f.c, f.t, &f.e, seq, seq + p.len - hlen, now);
 	return 0;
 }

@@ -17,6 +17,8 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 
 	if (g && g->state == ST_NEW_SYN_RECV)
 		return g;
+	if (phase_now() == PHASE_ATTACH)
+		return 0;
 	bpf_map_update_elem(&ghosts, t, &fresh, BPF_ANY);
 	g = bpf_map_lookup_elem(&ghosts, t);
 	if (!g)

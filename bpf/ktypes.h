@@ -18,11 +18,7 @@
 	X(in6_addr)                                                                            \
 	X(in_device)                                                                           \
 	X(in_ifaddr)                                                                           \
-	X(inet_connection_sock)                                                                \
 	X(inet_request_sock)                                                                   \
-	X(inet_sock)                                                                           \
-	X(iphdr)                                                                               \
-	X(ipv6hdr)                                                                             \
 	X(kernfs_node)                                                                         \
 	X(list_head)                                                                           \
 	X(net)                                                                                 \
@@ -30,12 +26,10 @@
 	X(request_sock)                                                                        \
 	X(sk_buff)                                                                             \
 	X(skb_shared_info)                                                                     \
-	X(sock)                                                                                \
 	X(socket)                                                                              \
 	X(task_struct)                                                                         \
 	X(tcp_skb_cb)                                                                          \
 	X(tcp_sock)                                                                            \
-	X(tcphdr)                                                                              \
 	X(timespec64)
 
 /* Functions of the kernel that are called. */

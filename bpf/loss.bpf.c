@@ -280,7 +280,7 @@ static __always_inline int about_packet(struct about *a, struct packet *p, struc
 
 static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a, struct packet *p)
 {
-	r->seq = bpf_ntohl(be32_in(p->tcp[0], 4));
+	r->seq = packet_seq(p);
 	r->len = p->len - (packet_word(p) >> 12) * 4;
 	r->segs = packet_segs(p);
 	r->has |= TROUBLE_HAS_SEQ;
@@ -462,7 +462,7 @@ int BPF_PROG(loss_closed, struct sock *sk, int old, int new)
 
 	if (new != ST_FIN_WAIT1 || !sock_is_tcp(sk))
 		return 0;
-	segs = RD(AS(struct tcp_sock, sk), data_segs_in);
+	segs = RD((struct tcp_sock *)sk, data_segs_in);
 	/* __tcp_close() shuts it down first; behind shutdown(SHUT_WR) data may still be wanted. */
 	if (RD(sk, sk_shutdown) & RCV_SHUTDOWN)
 		bpf_map_update_elem(&closed, &k, &segs, BPF_ANY);
@@ -481,7 +481,7 @@ static __always_inline int is_abort_on_data(struct sock *sk)
 	if (state != ST_FIN_WAIT1 && state != ST_FIN_WAIT2)
 		return 0;
 	segs = bpf_map_lookup_elem(&closed, &k);
-	return segs && *segs != RD(AS(struct tcp_sock, sk), data_segs_in);
+	return segs && *segs != RD((struct tcp_sock *)sk, data_segs_in);
 }
 
 /* tcp_reset(): of a full socket. */
@@ -554,13 +554,11 @@ static SUBPROG int stall_begin(struct sock *sk, __u8 dir)
 	return 0;
 }
 
-static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
+static __always_inline void window_seen(struct sock *sk, __u8 dir, const struct packet *p)
 {
-	__u16 word = tcp_word(th);
-
-	if ((word & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
+	if ((packet_word(p) & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
 		return;
-	if (RD(AS(struct tcphdr, th), window))
+	if (packet_window(p))
 		stall_end(sk, dir, 1);
 	else
 		stall_begin(sk, dir);
@@ -570,7 +568,10 @@ static __always_inline void window_seen(struct sock *sk, __u8 dir, void *th)
 SEC("?tp_btf/tcp_probe")
 int BPF_PROG(loss_window_in, struct sock *sk, struct sk_buff *skb)
 {
-	window_seen(sk, DIR_OUT, RD(skb, data));
+	struct packet p = {};
+
+	packet_set_tcp(&p, RD(skb, data));
+	window_seen(sk, DIR_OUT, &p);
 	return 0;
 }
 
@@ -588,7 +589,7 @@ int BPF_PROG(loss_window_out, struct sk_buff *skb)
 		return 0;
 	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0 || skb_netns(skb) != sock_netns(sk))
 		return 0;
-	window_seen(sk, DIR_IN, p.th);
+	window_seen(sk, DIR_IN, &p);
 	return 0;
 }
 

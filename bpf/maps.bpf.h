@@ -398,8 +398,13 @@ struct twins_map {
 };
 extern struct twins_map twins SEC(".maps");
 
-/* 1: all programs are attached. */
-extern __u32 twins_on;
+/* enum phase (config.h) */
+extern __u32 phase;
+
+static __always_inline __u32 phase_now(void)
+{
+	return *(volatile __u32 *)&phase;
+}
 
 struct last_skb_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

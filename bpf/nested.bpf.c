@@ -35,8 +35,8 @@ __noinline int twin_missed(__u32 what, __u64 about, __u32 hook)
 	struct twin_marks *m = marks_of(what, about);
 	struct hook_stats *st;
 
-	/* Until all are attached the first may not be there yet. */
-	if (!m || !*(volatile __u32 *)&twins_on)
+	/* The first may not be there yet. */
+	if (!m || phase_now() == PHASE_ATTACH)
 		return 0;
 	if (*(volatile __u64 *)&m->about[0] == about) {
 		*(volatile __u64 *)&m->about[0] = 0;

@@ -45,13 +45,6 @@ struct packet {
 
 #define PACKET_TRUSTED(skb_) { .trusted = (skb_), .direct = 1 }
 
-/* TCP header bytes 12 and 13: data offset, flags. */
-static __always_inline __u16 tcp_word(void *th)
-{
-	/* Their C names are bit-fields, differently ordered per endianness. */
-	return bpf_ntohs(RAW16(th + 12, 0));
-}
-
 /*
  * In a number that was read from bytes as they lie there the first one is the
  * lowest: both architectures are little-endian ones.
@@ -72,10 +65,15 @@ static __always_inline void packet_set_tcp(struct packet *p, void *th)
 	read_16(p->tcp, th);
 }
 
-/* The same two bytes as tcp_word(), the ports, and seq and ack as one number, in network order. */
+/* TCP header bytes 12 and 13: data offset, flags.  (Their C names are bit-fields.) */
 static __always_inline __u16 packet_word(const struct packet *p)
 {
 	return bpf_ntohs(be16_in(p->tcp[1], 4));
+}
+
+static __always_inline __u32 packet_seq(const struct packet *p)
+{
+	return bpf_ntohl(be32_in(p->tcp[0], 4));
 }
 
 static __always_inline __be16 packet_source(const struct packet *p)
@@ -88,6 +86,12 @@ static __always_inline __be16 packet_dest(const struct packet *p)
 	return be16_in(p->tcp[0], 2);
 }
 
+static __always_inline __be16 packet_window(const struct packet *p)
+{
+	return be16_in(p->tcp[1], 6);
+}
+
+/* Both in one number, to tell a segment from others. */
 static __always_inline __u64 packet_seq_and_ack(const struct packet *p)
 {
 	return p->tcp[0] >> 32 << 32 | (__u32)p->tcp[1];
@@ -138,7 +142,7 @@ static __always_inline __u32 packet_v6(struct packet *p, const __u64 w[2])
 	__u8 next = w[0] >> 48;
 
 	for (int i = 0; i < 3 && (next == NEXTHDR_HOP || next == NEXTHDR_DEST); i++) {
-		__u16 ext = bpf_ntohs(RAW16(p->ih + hlen, 0));
+		__u16 ext = bpf_ntohs(RAW16(p->ih + hlen));
 
 		next = ext >> 8;
 		hlen += ((ext & 0xff) + 1) * 8;
@@ -314,9 +318,9 @@ static __always_inline void read_tcp(struct ev_segment *s, struct packet *p, __u
 {
 	__u32 hlen = (word >> 12) * 4;
 
-	s->seq = bpf_ntohl(be32_in(p->tcp[0], 4));
+	s->seq = packet_seq(p);
 	s->ack = bpf_ntohl(be32_in(p->tcp[1], 0));
-	s->win = bpf_ntohs(be16_in(p->tcp[1], 6));
+	s->win = bpf_ntohs(packet_window(p));
 	s->flags = word & 0x1ff;
 	s->len = p->len - hlen;
 	read_ts(s, p->th, hlen);

@@ -106,14 +106,8 @@ static __always_inline void read_16(__u64 w[2], const void *p)
 	}
 }
 
-/*
- * Bytes of a packet that no type describes: read as an IPv6 address is, which
- * is 16 bytes, or 8 or 4 larger numbers, in plain arrays.
- */
-#define RAW(p) AS(struct in6_addr, p)
-#define RAW8(p, i) RD(RAW(p), in6_u.u6_addr8[i])
-#define RAW16(p, i) RD(RAW(p), in6_u.u6_addr16[i])
-#define RAW32(p, i) RD(RAW(p), in6_u.u6_addr32[i])
+/* Two bytes of a packet: read as an IPv6 address is, of which 8 such numbers are an array. */
+#define RAW16(p) RD(AS(struct in6_addr, p), in6_u.u6_addr16[0])
 
 /* The same for a bit-field, as a __u64. */
 #define RD_BITS(p, f)                                                                          \

@@ -21,6 +21,9 @@ static __always_inline struct conn *seed_sock(struct sock *sk)
 
 	sock_ends(&e, sk, 1);
 	c = conn_get_or_add(sk, &e);
+	/* When a hook added it its listener need not have been known. */
+	if (c)
+		conn_of_listener(c, sk, &e);
 	if (TRACK_WANTED && c && state != ST_CLOSE && state != ST_LISTEN && !track_of(c))
 		track_add(c, sk, 0);
 	if (!c || state == ST_CLOSE || state == ST_LISTEN || c->wire_key)
@@ -81,14 +84,18 @@ int seed_files(struct bpf_iter__task_file *ctx)
 /* Mini-sockets: a request is its listener's; who left a TIME-WAIT behind is not known any more. */
 static __always_inline void seed_mini(struct sock *sk, __u8 state)
 {
-	struct conn g = {};
+	struct conn g = {}, *there;
 	struct ev_ends e;
 	struct tuple t;
 
 	sock_ends(&e, sk, 0);
 	tuple_of(&t, &e, sock_netns(sk));
-	if (bpf_map_lookup_elem(&ghosts, &t))
+	there = bpf_map_lookup_elem(&ghosts, &t);
+	if (there) {
+		if (there->who.how == HOW_UNKNOWN && there->state == ST_NEW_SYN_RECV)
+			who_from_listener(&there->who, t.netns, t.laddr, t.lport);
 		return;
+	}
 	if (state == ST_NEW_SYN_RECV) {
 		ghost_embryo(&t, sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener)));
 		return;

@@ -198,7 +198,7 @@ static int attach_all(struct tcplens_bpf *skel, struct attach_report *rep, char 
 			return err;
 		}
 	}
-	skel->bss->twins_on = 1;
+	skel->bss->phase = PHASE_LEARN;
 	return 0;
 }
 

@@ -363,6 +363,7 @@ static int start(struct session *s, char *err, size_t len)
 	if (ret)
 		session_note(s->o, "sockets that are open already have no owner until they are used (%s)",
 			     strerror(-ret));
+	s->skel->bss->phase = PHASE_RECORD;
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;

@@ -245,6 +245,7 @@ static void live_stop(struct source *s)
 	/* While a first program is gone already, and its second one not, these figures say nothing. */
 	live_account(s);
 	l->stopped = true;
+	l->skel->bss->phase = PHASE_ATTACH;
 	tcplens_bpf__detach(live_of(s)->skel);
 }
 

@@ -10,6 +10,7 @@ An expectation is a list of phases in the order of time, each (name, how known):
 the records of one end must go through them, and reach the last one.
 """
 
+import collections
 import os
 import re
 import signal
@@ -526,6 +527,26 @@ class OverVeth(Shapes, Scene):
         net = self.veth()
         self.here, self.there = net.sides
         self.spaces, self.addr = list(net.sides), net.b.addr4
+
+
+class Begin(Case):
+    """Connections that come and go while the tracer starts."""
+
+    def test_from_the_first_record_on(self):
+        """Each has its own number and its process: nothing is told while only a part of the programs is there."""
+        ns = self.ns()
+        traffic, endless = self.live("traffic"), ("-n", "1000000")
+        server = self.spawn([traffic, "server", "-p", "0", *endless], ns=ns)
+        port = server.expect(rb"^ready (\d+)")[1].decode()
+        self.spawn([traffic, "client", "-a", "127.0.0.1", "-p", port, *endless], ns=ns)
+        wait_until("connections", lambda: ns.counters()["Tcp.PassiveOpens"] > 20)
+        res = self.lens("trace", "--netns", ns.path, "-c", "1000").finish()
+        ends = collections.defaultdict(set)
+        for r in res.segments:
+            self.assertNotEqual(r["owner"], "unknown", r)
+            ends[r["conn"]].add((r["lport"], r["rport"]))
+        self.assertEqual({c: e for c, e in ends.items() if len(e) > 1}, {})
+        self.assertGreater(len(ends), 10)
 
 
 if __name__ == "__main__":
