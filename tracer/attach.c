@@ -175,6 +175,7 @@ static int attach_one(struct tcplens_bpf *skel, struct prog_report *r)
 		return -errno;
 	/* The skeleton owns it from here, and destroys it with the rest. */
 	*ps->link = link;
+	r->link_fd = bpf_link__fd(link);
 	return 0;
 }
 

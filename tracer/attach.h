@@ -26,6 +26,7 @@ struct prog_report {
 	const struct hook_prog *prog;
 	enum prog_status status;
 	int err; /* negative errno with PROG_REFUSED */
+	int link_fd; /* with PROG_ATTACHED, once it is; the skeleton's */
 };
 
 #define ATTACH_PROGS_MAX 64

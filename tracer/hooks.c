@@ -139,13 +139,10 @@ const struct hook hooks[] = {
 		},
 		.blind = {
 			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
-			/*
-			 * trace_call_bpf() counts what it leaves out since 6.7 (f915fcb38553), the
-			 * probe itself only where nobody reads it (kprobes_inc_nmissed_count()).
-			 */
+			/* What is left out is told since 6.7: source_live.c. */
 			[BACKEND_KPROBE] =
-				"a final ACK that a full accept queue refuses; and, not counted as lost, "
-				"what an interrupt handles while it interrupts a program",
+				"a final ACK that a full accept queue refuses; on kernels before 6.7, and "
+				"not counted as lost, what an interrupt handles while it interrupts a program",
 			[BACKEND_TRACEPOINT] =
 				"what a listener drops without an answer, if several processes listen "
 				"there or its address is not one of the device's first 16, "
@@ -364,7 +361,8 @@ const struct hook hooks[] = {
 		},
 		.blind = {
 			/* kretprobe's maxactive, which also those need that wait in accept(). */
-			[BACKEND_KPROBE] = "accept() beside too many that wait in it (two per CPU, at least ten; on "
+			[BACKEND_KPROBE] = "accept() that waits already when tracing begins, or beside too many "
+					   "that wait (two per CPU, at least ten; on "
 					   "kernels before 6.2 that are not preemptible one per CPU): until its "
 					   "first send or receive the connection counts as its listener's",
 			[BACKEND_TRACEPOINT] = "accept() by a process that has changed its user since: until "

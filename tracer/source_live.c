@@ -151,9 +151,37 @@ static int on_open_life(void *ctx, const void *data, size_t n)
 }
 
 /*
+ * What a kprobe was left out of before it came to its program: another kprobe was
+ * being handled on that CPU (kprobe_ftrace_handler(), reenter_kprobe()).  Told since
+ * 6.7 (3acf8ace6823); this machine's headers may be older, so its place is given here:
+ * struct bpf_link_info, perf_event.kprobe.missed.
+ */
+static __u64 probe_misses(int link_fd)
+{
+	enum { LINK_PERF_EVENT = 7, PERF_EVENT_KPROBE = 3, PERF_EVENT_KRETPROBE = 4 };
+	struct {
+		__u32 type, id, prog_id, pad;
+		__u32 event, pad2;
+		__u64 func_name;
+		__u32 name_len, offset;
+		__u64 addr;
+		__u64 missed;
+		__u64 rest[8];
+	} info = {};
+	__u32 len = sizeof(info);
+
+	/* Without a link of its own (before 5.15) the descriptor is the probe's event: an error. */
+	if (bpf_obj_get_info_by_fd(link_fd, &info, &len))
+		return 0;
+	return info.type == LINK_PERF_EVENT && (info.event == PERF_EVENT_KPROBE || info.event == PERF_EVENT_KRETPROBE) ?
+		       info.missed :
+		       0;
+}
+
+/*
  * The kernel does not run a program on a CPU where it is running already, and
- * counts what it leaves out (5.12, 9ed9e9ba2337: recursion_misses); nested.bpf.h
- * has when that is.
+ * counts what it leaves out (5.12, 9ed9e9ba2337: recursion_misses; of kprobes 6.7,
+ * f915fcb38553); nested.bpf.h has when that is.
  */
 static __u64 read_misses(const struct source_live *s, __u32 hook)
 {
@@ -174,6 +202,8 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 		prog = bpf_object__find_program_by_name(s->skel->obj, r->prog->prog);
 		if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			misses += info.recursion_misses;
+		if (r->prog->kind == ATTACH_KPROBE || r->prog->kind == ATTACH_KRETPROBE)
+			misses += probe_misses(r->link_fd);
 	}
 	return misses;
 }

@@ -8,11 +8,10 @@ import re
 import signal
 import socket
 
-from lib import TCPLENS, Case, main, quiesce, wait_until
+from lib import TCPLENS, Case, kernel, main, quiesce, wait_until
 from lib.lens import Result
 from lib.net import CLOSE_WAIT, ESTABLISHED
 
-KERNEL = tuple(int(x) for x in re.findall(r"\d+", os.uname().release)[:2])
 SERVER, CLIENT = "tl-server", "tl-client"
 
 
@@ -136,7 +135,7 @@ class Resets(Causes):
             x = next(x for x in r if (x["dir"], x.get("pid")) == (way, pid) and port in (x["lport"], x["rport"]))
             if way == "in":
                 self.assertEqual(x["state"], what, x)
-            elif what and KERNEL >= (6, 18):
+            elif what and kernel() >= (6, 18):
                 self.assertEqual(x["reason"], what, x)
         self.filters(got.records, sums.records)
 

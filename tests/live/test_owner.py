@@ -28,7 +28,7 @@ UNSEEN_ACCEPT = ACCEPT | IO
 
 
 def few_may_wait():
-    """Is this too small a machine to see two accept() at a time (doctor: "too many that wait in it")?"""
+    """Is this too small a machine to see two accept() at a time (doctor: "too many that wait")?"""
     return BACKEND == "kprobe" and kernel() < (6, 2) and os.cpu_count() < 2
 
 

@@ -15,8 +15,8 @@ Everything that is started or made is ended and removed by the test's
 clean-ups, also after a failure, a time-out or SIGTERM.
 """
 
-from .case import Case, kernel, main, need_ipv6, need_nft, need_prog, need_root  # noqa: F401
+from .case import Case, main, need_ipv6, need_nft, need_prog, need_root  # noqa: F401
 from .dump import Tcpdump, parse_pcap  # noqa: F401
 from .lens import BACKEND, TCPLENS, Tcplens, parse_summary  # noqa: F401
 from .net import Ns, Veth, quiesce  # noqa: F401
-from .proc import WAIT, Proc, wait_until  # noqa: F401
+from .proc import WAIT, Proc, kernel, wait_until  # noqa: F401

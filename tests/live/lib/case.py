@@ -3,7 +3,6 @@
 
 import glob
 import os
-import re
 import shutil
 import signal
 import sys
@@ -51,11 +50,6 @@ def need_nft(ns, rules):
     except AssertionError as e:
         first = str(e).splitlines()[0]
         raise unittest.SkipTest(f"this kernel's nftables cannot do it: {first}") from None
-
-
-def kernel():
-    """The running kernel's version: (6, 1)."""
-    return tuple(int(x) for x in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def proc_state(pid):

@@ -7,6 +7,7 @@ import os
 import subprocess
 
 from .lens import BACKEND, TCPLENS
+from .proc import kernel
 
 BACKENDS = ("fentry", "kprobe", "tracepoint")
 
@@ -48,7 +49,9 @@ def not_seen(backend):
 
 def uncounted(backend, n):
     """How many of n events a backend may miss without a word, by doctor's."""
-    return n // 200 + 1 if "not counted as lost" in not_seen(backend) else 0
+    if "before 6.7, and not counted as lost" in not_seen(backend) and kernel() < (6, 7):
+        return n // 200 + 1
+    return 0
 
 
 def attached(backend):

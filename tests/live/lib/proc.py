@@ -13,6 +13,11 @@ import time
 WAIT = float(os.environ.get("TCPLENS_LIVE_WAIT", "60"))
 
 
+def kernel():
+    """The running kernel's version: (6, 1)."""
+    return tuple(int(x) for x in re.findall(r"\d+", os.uname().release)[:2])
+
+
 class Timeout(AssertionError):
     pass
 
