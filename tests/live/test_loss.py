@@ -24,7 +24,7 @@ COUNTERS = """
     }"""
 
 
-# Enough to fill a small buffer; an emulated machine is slower at all of it.
+# An emulated machine is slower at all of it.
 ROUNDS = "400" if os.environ.get("TCPLENS_VM") else "800"
 
 
@@ -103,9 +103,21 @@ class Produced(Case):
 
 
 class SmallBuffer(Produced):
+    def overflow(self, tl):
+        """
+        More than fits, first while the tracer cannot read (a reader that is fast enough loses
+        nothing, however small the buffer is), then while it does.
+        """
+        tl.signal(signal.SIGSTOP)
+        try:
+            self.end(*self.load("pingpong", "-j", "8", "-b", "100"))
+        finally:
+            tl.signal(signal.SIGCONT)
+        return self.load("pingpong", "-j", "8", "-b", ROUNDS)
+
     def test_json(self):
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "4k")
-        procs = self.load("pingpong", "-j", "8", "-b", ROUNDS)
+        procs = self.overflow(tl)
         tl.expect(r'"event": *"lost"')  # while it runs, not only at the end
         self.end(*procs)
         res = tl.stop(lossless=False)
@@ -116,7 +128,7 @@ class SmallBuffer(Produced):
     def test_text(self):
         """In text, losses are told on stderr: while it runs, and in the last line."""
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "4k", json=False)
-        procs = self.load("pingpong", "-j", "8", "-b", ROUNDS)
+        procs = self.overflow(tl)
         tl.expect(r"(?i)lost", "err")
         self.end(*procs)
         res = tl.stop(lossless=False)
