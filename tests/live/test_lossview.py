@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from lib import Case, kernel, main, need_nft, quiesce
+from lib import Case, kernel, main, need_nft, parse_pcap, quiesce
 
 
 class Retransmits(Case):
@@ -158,44 +158,56 @@ class Told(Case):
         self.assertLessEqual(max(map(len, lines)), 80, lines)
         self.assertTrue(any(x.endswith("reset in") for x in lines), lines)
 
+    def shut(self, segs, port):
+        """For how long, in µs, the window that `port` announces was 0, each time."""
+        since, out = None, []
+        for s in segs:
+            if s.sport != port or "SYN" in s.flags:
+                continue
+            if s.win == 0 and since is None:
+                since = s.ns
+            elif s.win and since is not None:
+                out.append((s.ns - since) // 1000)
+                since = None
+        self.assertIsNone(since, "the window is still shut")
+        return out
+
     def test_zero_window(self):
-        """A reader that stops for a while: as long as its own clock says, on both sides, open at the end of none."""
+        """A reader that stops for a while: each stall as long as tcpdump saw it, on both sides."""
         net = self.veth()
         tl = self.lens("loss", "--netns", f"{net.a.path},{net.b.path}")
+        wire = self.dump(net.b, net.b.dev, net.a.addr4)
         with net.b, socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
             s.bind((net.b.addr4, 0))
             s.listen(1)
+            port = s.getsockname()[1]
             with net.a:
                 c = socket.create_connection(s.getsockname())
             a = s.accept()[0]
         c.setblocking(False)
-        sent, full = 0, None
-        begun = time.monotonic()
-        while not full or time.monotonic() < full + 0.5:
+        sent = 0
+        while not any(x.win == 0 and x.sport == port for x in parse_pcap(wire.out)):
             try:
                 sent += c.send(b"x" * 4096)
             except BlockingIOError:
-                full = full or time.monotonic()
                 time.sleep(0.01)
-        a.setblocking(True)
-        left = sent
-        while left:
-            left -= len(a.recv(65536))
-        opened = time.monotonic()
+        pause = 0.5
+        time.sleep(pause)  # the scene: the reader's pause
+        while sent:
+            sent -= len(a.recv(65536))
         c.close()
         a.close()
         quiesce(*net.sides)
+        shut = self.shut(wire.stop(), port)
+        self.assertGreater(max(shut) / 1e6, pause * 0.9)
         stalls = self.told(tl.stop(), event="stall")
         for reason in ("peer-window", "own-window"):
             of = [x for x in stalls if x["reason"] == reason]
-            self.assertGreater(len(of), 0, stalls)
-            longest = max(of, key=lambda x: x["stall_us"])
-            self.assertEqual(longest["pid"], os.getpid())
-            self.assertNotIn("open", longest)
-            # From the window's closing, within the first sends, to the first read.
-            self.assertLess(longest["stall_us"] / 1e6, opened - begun + 0.001)
-            self.assertGreater(longest["stall_us"] / 1e6, 0.3)
+            self.assertEqual(len(of), len(shut), (stalls, shut))
+            for x, us in zip(of, shut):
+                self.assertEqual((x["pid"], "open" in x), (os.getpid(), False), x)
+                self.assertAlmostEqual(x["stall_us"], us, delta=max(us * 0.05, 5000))
 
 
 if __name__ == "__main__":
