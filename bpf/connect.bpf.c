@@ -546,6 +546,26 @@ static __always_inline void attempt_stillborn(struct sock *sk, __u32 err, void *
 	attempt_tell(&a, c, &e);
 }
 
+/*
+ * connect() says how it ended, and no program has seen that.  By now
+ * tcp_disconnect() has forgotten where it went, and what it sent.
+ */
+static __always_inline void attempt_unseen(struct sock *sk, struct attempt *a, __u32 err,
+					   void *uaddr, __u32 len)
+{
+	struct ev_ends e;
+	struct conn *c;
+
+	if (!ends_wanted(&e, sk, uaddr, len))
+		return;
+	c = conn_get_or_add(sk, &e);
+	if (!c)
+		return;
+	a->err = err;
+	a->result = a->bits & ATTEMPT_BLOCKED ? RESULT_BLOCKED : result_of(err);
+	attempt_tell(a, c, &e);
+}
+
 /* What connect() returns besides the errno of an attempt. */
 static __always_inline int is_no_attempt(__u32 err)
 {
@@ -574,9 +594,14 @@ static __always_inline int on_connect_exit(__u32 fd, void *uaddr, __u32 len, lon
 	if (!a) {
 		if (RD(sk, __sk_common.skc_state) == ST_CLOSE)
 			attempt_stillborn(sk, err, uaddr, len);
-	} else if (a->bits & ATTEMPT_TOLD) {
-		attempt_del(sk);
+		return 0;
 	}
+	if (!(a->bits & ATTEMPT_TOLD)) {
+		if (a->bits & ATTEMPT_IN || RD(sk, __sk_common.skc_state) != ST_CLOSE)
+			return 0;
+		attempt_unseen(sk, a, err, uaddr, len);
+	}
+	attempt_del(sk);
 	return 0;
 }
 
