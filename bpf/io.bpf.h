@@ -3,6 +3,7 @@
 #ifndef TCPLENS_IO_BPF_H
 #define TCPLENS_IO_BPF_H
 
+#include "fd.bpf.h"
 #include "latency.bpf.h"
 
 static __always_inline int on_io(struct sock *sk)
@@ -135,16 +136,6 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 	return on_accept(ret);
 }
 
-#ifdef __TARGET_ARCH_x86
-#define SYSCALL_OF(regs) BPF_CORE_READ(regs, orig_ax)
-#define NR_ACCEPT 43
-#define NR_ACCEPT4 288
-#else
-#define SYSCALL_OF(regs) BPF_CORE_READ(regs, syscallno)
-#define NR_ACCEPT 202
-#define NR_ACCEPT4 242
-#endif
-
 /*
  * The end of accept() where functions can't be hooked, for the time that it
  * took.  Each system call of the machine passes here: for `latency` only.
@@ -152,23 +143,9 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
 {
-	long nr = SYSCALL_OF(regs);
-	struct task_struct *task;
-	struct socket *sock;
-	struct inode *inode;
-	struct file **fds, *file;
-
-	if (ret < 0 || (nr != NR_ACCEPT4 && nr != NR_ACCEPT))
+	if (ret < 0 || !is_accept(regs, SYSCALL_NR(regs)))
 		return 0;
-	task = (void *)bpf_get_current_task();
-	fds = BPF_CORE_READ(task, files, fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), fds + ret) || !file)
-		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	sock = BPF_CORE_READ(file, private_data);
-	return on_accept(BPF_CORE_READ(sock, sk));
+	return on_accept(sock_of_fd(ret));
 }
 
 /* Processes get their credentials at fork and exec (where accept() itself is not seen). */

@@ -13,6 +13,7 @@ from lib.net import SYN_SENT
 from lib.proc import run
 
 THREADS = 20
+IPPROTO_MPTCP = 262
 
 
 def listener(ns):
@@ -101,6 +102,31 @@ class More(Case):
         self.assertEqual([(r["dir"], r["result"], r["pid"]) for r in sorted(got, key=lambda r: r["dir"])],
                          [("in", "ok", os.getpid())] * 2 + [("out", "ok", os.getpid())] * 2)
         self.assertEqual([bool(r.get("fastopen")) for r in got if r["dir"] == "out"], [False, True])
+
+    def test_mptcp(self):
+        """The process has an MPTCP socket, the network its TCP connection: results, owner and wait are as ever."""
+        net = self.veth()
+        net.a.ip("route add prohibit 10.7.0.0/16")
+        try:
+            with net.b:
+                ls = socket.socket(proto=IPPROTO_MPTCP)
+        except OSError as e:
+            self.skipTest(f"no MPTCP: {e}")
+        self.addCleanup(ls.close)
+        ls.bind((net.b.addr4, 0))
+        ls.listen(8)
+        tl = self.lens("connect", "--netns", f"{net.a.path},{net.b.path}")
+        for to in (ls.getsockname(), (net.b.addr4, 1), ("10.7.0.1", 2), ("10.8.0.1", 3)):
+            with net.a, socket.socket(proto=IPPROTO_MPTCP) as c:
+                if not c.connect_ex(to):
+                    ls.accept()[0].close()
+        port, me = ls.getsockname()[1], os.getpid()
+        got = [(r["dir"], r["result"], r.get("errno"), r["lport" if r["dir"] == "in" else "rport"], r["pid"])
+               for r in tl.stop().records]
+        self.assertEqual(sorted(got, key=str), sorted([
+            ("out", "ok", None, port, me), ("in", "ok", None, port, me),
+            ("out", "refused", "ECONNREFUSED", 1, me), ("out", "blocked", "EACCES", 2, me),
+            ("out", "unreachable", "ENETUNREACH", 3, me)], key=str))
 
 
 if __name__ == "__main__":

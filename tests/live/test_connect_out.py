@@ -9,76 +9,11 @@ import socket
 import sys
 import time
 
-from lib import BACKEND, Case, main, need_ipv6, need_nft, wait_until
-from lib.doctor import not_seen
-from lib.net import SYN_SENT
+from lib import craft, main, need_ipv6, wait_until
+from lib.attempts import Out, firewall, tcp
+from lib.net import SYN_RECV, SYN_SENT
 
-TCP_SYNCNT = 7
 NOWHERE = "02:00:00:00:00:99"  # a frame to it reaches nobody
-
-
-def tcp(addr):
-    return socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET)
-
-
-def firewall(ns, hook, *rules):
-    """Rules of the namespace's firewall, instead of those before."""
-    need_nft(ns, "table inet t\ndelete table inet t\ntable inet t {\n chain c {\n"
-                 f"  type filter hook {hook} priority 0;\n  " + "\n  ".join(rules) + "\n }\n}\n")
-
-
-class Out(Case):
-    """`attempt` is one connect(), clocked; `check` compares the one line with it."""
-
-    def setUp(self):
-        # So that the clock is read when connect() has returned, whoever else wants the CPU.
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-        except OSError:
-            pass
-
-    def watch(self, ns, *opts, pid=None):
-        return self.lens("connect", "--netns", ns.path, "--dir", "out", "-p", pid or os.getpid(), *opts)
-
-    def attempt(self, ns, addr, port, retries=None, before=None, timeout=None):
-        """(errno, ns that connect() took)."""
-        with ns, tcp(addr) as s:
-            if retries:
-                s.setsockopt(socket.IPPROTO_TCP, TCP_SYNCNT, retries)
-            if timeout:
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
-            if before:
-                before(s)
-            t = time.monotonic_ns()
-            err = s.connect_ex((addr, port))
-            return err, time.monotonic_ns() - t
-
-    def one(self, res, result, err, addr, port, **more):
-        self.assertEqual(len(res.records), 1, res.records)
-        r = res.records[0]
-        got = {k: r.get(k) for k in ("event", "dir", "result", "errno", "raddr", "rport", "pid")}
-        self.assertEqual(got, dict(event="connect", dir="out", result=result,
-                                   errno=err and errno.errorcode[err], raddr=addr, rport=port,
-                                   pid=os.getpid()))
-        for k, v in more.items():
-            self.assertEqual(r.get(k), v, (k, r))
-        with open("/proc/self/comm") as f:
-            self.assertEqual(r["comm"], f.read().rstrip("\n"))
-        return r
-
-    def near(self, r, truth_ns):
-        """Within the call's time, and not shorter by more than 5 % or (a busy machine wakes it late) 50 ms."""
-        got = r["latency_us"] * 1000
-        self.assertLessEqual(got, truth_ns, r)
-        self.assertGreaterEqual(got, truth_ns - max(truth_ns * 0.05, 50e6), r)
-
-    def case(self, ns, result, err, addr, port=9, retrans=None, **kw):
-        tl = self.watch(ns)
-        got, took = self.attempt(ns, addr, port, **kw)
-        self.assertEqual(got, err or 0, os.strerror(got))
-        more = {} if retrans is None else {"retrans": retrans}
-        r = self.one(tl.stop(), result, err, addr, port, **more)
-        return r, took
 
 
 class Answered(Out):
@@ -142,6 +77,28 @@ class Answered(Out):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(("127.0.0.1", 4001))
         self.case(ns, "ok", None, "127.0.0.1", 4001, before=bind)
+
+    def test_reset(self):
+        """The peer connects at the same time, and then resets (tcp_reset() in SYN-RECEIVED)."""
+        net = self.veth()
+        net.a.ip(f"neigh replace 10.99.0.9 lladdr {NOWHERE} dev v0")
+        tl = self.watch(net.a)
+        with net.a, tcp("10.99.0.9") as s:
+            s.setblocking(False)
+            t = time.monotonic_ns()
+            self.assertEqual(s.connect_ex(("10.99.0.9", 9)), errno.EINPROGRESS)
+
+            def send(*flags, seq):
+                craft.inject(net.b, "v0", craft.frame(net.b.mac, net.a.mac, "10.99.0.9", net.a.addr4, 9,
+                                                      s.getsockname()[1], flags, seq=seq))
+            send("SYN", seq=1000)
+            wait_until("SYN-RECEIVED", lambda: any(x[0] == SYN_RECV for x in net.a.tcp_states()))
+            send("RST", seq=1001)
+            wait_until("its end", lambda: not any(x[0] == SYN_RECV for x in net.a.tcp_states()))
+            took = time.monotonic_ns() - t
+            self.assertEqual(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.ECONNRESET)
+        r = self.one(tl.stop(), "reset", errno.ECONNRESET, "10.99.0.9", 9)
+        self.assertLessEqual(r["latency_us"] * 1000, took)
 
     def test_bound_first(self):
         """The local end is the one that bind() chose."""
@@ -340,45 +297,6 @@ class NoWay(Out):
                 s.connect(to)
                 self.assertEqual(s.connect_ex(to), errno.EISCONN)
         self.one(tl.stop(), "ok", None, *to)
-
-
-class Policy(Out):
-    def setUp(self):
-        super().setUp()
-        if "firewall drops a SYN" in not_seen(BACKEND):
-            self.skipTest("not seen in this kernel")
-
-    def test_drop(self):
-        """The firewall drops each SYN on its way out: no answer can come."""
-        need_ipv6()
-        net = self.veth()
-        firewall(net.a, "output", "tcp dport 9 drop")
-        for addr in (net.b.addr4, net.b.addr6):
-            with self.subTest(addr=addr):
-                r, took = self.case(net.a, "blocked", errno.ETIMEDOUT, addr, retries=1)
-                self.near(r, took)
-
-    def test_reject(self):
-        net = self.veth()
-        for what, err in (("tcp reset", errno.ECONNREFUSED),
-                          ("icmp type port-unreachable", errno.ECONNREFUSED),
-                          ("icmp type host-prohibited", errno.EHOSTUNREACH)):
-            firewall(net.a, "output", f"tcp dport 9 reject with {what}")
-            with self.subTest(what=what):
-                self.case(net.a, "blocked", err, net.b.addr4, retries=1)
-
-    def test_theirs(self):
-        """The peer's firewall is not ours: a timeout."""
-        net = self.veth()
-        firewall(net.b, "input", "tcp dport 9 drop")
-        r, _ = self.case(net.a, "timeout", errno.ETIMEDOUT, net.b.addr4, retries=1)
-        self.assertGreaterEqual(r["retrans"], 1)
-
-    def test_drop_then_through(self):
-        """Blocked once, not at the second SYN: the result is what came of it."""
-        net = self.veth()
-        firewall(net.a, "output", "tcp flags & (syn|ack) == syn limit rate 1/hour burst 1 packets drop")
-        r, _ = self.case(net.a, "refused", errno.ECONNREFUSED, net.b.addr4)
 
 
 if __name__ == "__main__":

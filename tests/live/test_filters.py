@@ -13,21 +13,13 @@ import shutil
 
 from lib import Case, main, quiesce
 from lib import wire
+from lib.cgroup import inside, make_cgroup
 from lib.proc import run
 
 
 def key(r):
     """What a segment is, whoever saw it."""
     return (r["netns"], r.get("segs"), *wire.record_key(r))
-
-
-def cgroup2():
-    """Where the cgroup v2 hierarchy is mounted; not always /sys/fs/cgroup."""
-    with open("/proc/mounts") as f:
-        for line in f:
-            if line.split()[2] == "cgroup2":
-                return line.split()[1]
-    return None
 
 
 class Scene(Case):
@@ -300,37 +292,15 @@ class Places(Scene):
         self.judge((("--netns", str(self.clients[0].pid)), lambda r: r["netns"] == self.net.a.inode),
                    (("--netns", str(self.servers[0].pid)), lambda r: r["netns"] == self.net.b.inode))
 
-    def in_cgroup(self, path, start):
-        """Calls start() while we are in the cgroup: the process it starts stays there."""
-        with open("/proc/self/cgroup") as f:
-            home = next(line[3:].strip() for line in f if line.startswith("0::"))
-        mount = cgroup2()
-        with open(os.path.join(path, "cgroup.procs"), "w") as f:
-            f.write("0")
-        try:
-            return start()
-        finally:
-            with open(os.path.join(mount + home, "cgroup.procs"), "w") as f:
-                f.write("0")
-
-    def make_cgroup(self, path):
-        try:
-            os.mkdir(path)
-        except OSError as e:
-            self.skipTest(f"cannot make a cgroup: {e}")
-        self.addCleanup(os.rmdir, path)
-        return path
-
     def test_cgroup(self):
         """In it, or below it."""
-        mount = cgroup2()
-        if not mount:
-            self.skipTest("no cgroup2 in /proc/mounts")
-        top = self.make_cgroup(os.path.join(mount, f"tcplens-live-{os.getpid()}"))
-        sub = self.make_cgroup(os.path.join(top, "sub"))
+        top = make_cgroup(self)
+        sub = make_cgroup(self, os.path.join(top, "sub"))
         s = self.server(opts=("-n", "3"))
-        one = self.in_cgroup(top, lambda: self.client(s.port)).pid
-        two = self.in_cgroup(sub, lambda: self.client(s.port)).pid
+        with inside(top):
+            one = self.client(s.port).pid
+        with inside(sub):
+            two = self.client(s.port).pid
         self.client(s.port)
         self.judge((("--cgroup", top), lambda r: r.get("pid") in (one, two)),
                    (("--cgroup", "!" + top), lambda r: r.get("pid") not in (one, two)),

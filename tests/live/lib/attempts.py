@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One connect(), and the one line that tcplens is to say of it."""
+
+import errno
+import os
+import socket
+import time
+
+from .case import Case, need_nft
+
+TCP_SYNCNT = 7
+
+
+def tcp(addr):
+    return socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET)
+
+
+def firewall(ns, hook, *rules):
+    """Rules of the namespace's firewall, instead of those before."""
+    need_nft(ns, "table inet t\ndelete table inet t\ntable inet t {\n chain c {\n"
+                 f"  type filter hook {hook} priority 0;\n  " + "\n  ".join(rules) + "\n }\n}\n")
+
+
+class Out(Case):
+    """`attempt` is one connect(), clocked; `check` compares the one line with it."""
+
+    def setUp(self):
+        # So that the clock is read when connect() has returned, whoever else wants the CPU.
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        except OSError:
+            pass
+
+    def watch(self, ns, *opts, pid=None):
+        return self.lens("connect", "--netns", ns.path, "--dir", "out", "-p", pid or os.getpid(), *opts)
+
+    def attempt(self, ns, addr, port, retries=None, before=None, timeout=None):
+        """(errno, ns that connect() took)."""
+        with ns, tcp(addr) as s:
+            if retries:
+                s.setsockopt(socket.IPPROTO_TCP, TCP_SYNCNT, retries)
+            if timeout:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
+            if before:
+                before(s)
+            t = time.monotonic_ns()
+            err = s.connect_ex((addr, port))
+            return err, time.monotonic_ns() - t
+
+    def one(self, res, result, err, addr, port, **more):
+        self.assertEqual(len(res.records), 1, res.records)
+        r = res.records[0]
+        got = {k: r.get(k) for k in ("event", "dir", "result", "errno", "raddr", "rport", "pid")}
+        self.assertEqual(got, dict(event="connect", dir="out", result=result,
+                                   errno=err and errno.errorcode[err], raddr=addr, rport=port,
+                                   pid=os.getpid()))
+        for k, v in more.items():
+            self.assertEqual(r.get(k), v, (k, r))
+        with open("/proc/self/comm") as f:
+            self.assertEqual(r["comm"], f.read().rstrip("\n"))
+        return r
+
+    def near(self, r, truth_ns):
+        """Within the call's time, and not shorter by more than 5 % or (a busy machine wakes it late) 50 ms."""
+        got = r["latency_us"] * 1000
+        self.assertLessEqual(got, truth_ns, r)
+        self.assertGreaterEqual(got, truth_ns - max(truth_ns * 0.05, 50e6), r)
+
+    def case(self, ns, result, err, addr, port=9, retrans=None, **kw):
+        tl = self.watch(ns)
+        got, took = self.attempt(ns, addr, port, **kw)
+        self.assertEqual(got, err or 0, os.strerror(got))
+        more = {} if retrans is None else {"retrans": retrans}
+        r = self.one(tl.stop(), result, err, addr, port, **more)
+        return r, took
