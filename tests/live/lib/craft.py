@@ -16,19 +16,20 @@ def _sum(b):
     return ~s & 0xffff
 
 
-def frame(smac, dmac, src, dst, sport, dport, flags, seq=0, ack=0, data=b"", win=1000):
-    """An Ethernet frame with one TCP segment, checksums right."""
+def frame(smac, dmac, src, dst, sport, dport, flags, seq=0, ack=0, data=b"", win=1000, times=None, flip=0):
+    """An Ethernet frame with one TCP segment; `times`: its timestamps; the checksum is right but for `flip`."""
     v6 = ":" in dst
     family = socket.AF_INET6 if v6 else socket.AF_INET
     s, d = socket.inet_pton(family, src), socket.inet_pton(family, dst)
-    word = 5 << 12 | sum(1 << FLAGS.index(f) for f in flags)
+    opts = struct.pack("!BBBBII", 1, 1, 8, 10, *(x & 0xffffffff for x in times)) if times else b""
+    word = 5 + len(opts) // 4 << 12 | sum(1 << FLAGS.index(f) for f in flags)
 
     def header(check):
         return struct.pack("!HHIIHHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, word, win,
-                           check, 0)
-    n = 20 + len(data)
+                           check, 0) + opts
+    n = 20 + len(opts) + len(data)
     pseudo = s + d + (struct.pack("!II", n, 6) if v6 else struct.pack("!HH", 6, n))
-    tcp = header(_sum(pseudo + header(0) + data)) + data
+    tcp = header(_sum(pseudo + header(0) + data) ^ flip) + data
     if v6:
         ip = struct.pack("!IHBB", 6 << 28, n, 6, 64) + s + d
     else:
