@@ -325,8 +325,6 @@ int consumer__open(struct consumer *c, const struct session_opts *o, const struc
 		ret = writer__open(&c->writer, o->file, info, err, errlen);
 	if (ret)
 		return ret;
-	if (c->writer)
-		consumer__flush(c, info->start_mono_ns);
 	if (!c->print)
 		return 0;
 	ret = open_sink(c, info);

@@ -97,13 +97,6 @@ static int set_once(const char **to, const char *arg, const char *option, char *
 	return 0;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 static int check(struct opts_file *o, char *err, size_t errlen)
 {
 	if (!o->write && (o->size || o->seconds || o->files || o->format || o->print))
@@ -117,11 +110,14 @@ static int check(struct opts_file *o, char *err, size_t errlen)
 		return errmsg(err, errlen, -EINVAL, "standard output can't be rotated: give -w a file's name");
 	if (!strcmp(o->write, "-") && o->print)
 		return errmsg(err, errlen, -EINVAL, "--print and -w - both want standard output");
-	if (!o->format && ends_with(o->write, ".pcap"))
+	if (!o->format && writer_ends_with(o->write, ".pcap"))
 		return errmsg(err, errlen, -EINVAL,
 			      "the packets' processes do not fit into a .pcap file: name it .pcapng (tcpdump reads that), or say --format");
 	if (!o->format)
 		o->format = writer_format_of(o->write);
+	o->unnamed = !o->format;
+	if (o->unnamed)
+		o->format = &writer_tcpl_ops;
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct opts_file {
 	const char *write; /* -w; NULL: prints */
 	bool print;	   /* prints although it writes */
 	const struct writer_ops *format; /* of `write` */
+	bool unnamed;	   /* neither the name nor --format tells it */
 	__u64 size;	   /* -C: bytes; 0: no limit */
 	__u64 seconds;	   /* -G; 0: no limit */
 	__u64 files;	   /* -W; 0: no limit */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "recording.h"
@@ -42,6 +43,7 @@ static void point(struct origin *o, struct writer_info *info)
 void origin__here(struct origin *o, const char *backend, const char *command, struct writer_info *info)
 {
 	struct utsname u;
+	struct stat st;
 
 	if (!uname(&u)) {
 		snprintf(o->host, sizeof(o->host), "%s", u.nodename);
@@ -52,6 +54,8 @@ void origin__here(struct origin *o, const char *backend, const char *command, st
 	snprintf(o->backend, sizeof(o->backend), "%s", backend);
 	snprintf(o->command, sizeof(o->command), "%s", command);
 	point(o, info);
+	if (!stat("/proc/self/ns/net", &st))
+		info->netns = st.st_ino;
 }
 
 void origin__file(struct origin *o, const struct rec_reader *r, struct writer_info *info)
@@ -64,6 +68,7 @@ void origin__file(struct origin *o, const struct rec_reader *r, struct writer_in
 	rec_reader__text(r, "blind", o->blind, sizeof(o->blind));
 	rec_reader__text(r, "command", o->command, sizeof(o->command));
 	point(o, info);
+	info->netns = number(r, "netns");
 	info->tick_ns = number(r, "tick_ns");
 	info->outlier_ns = number(r, "outlier_ns");
 	info->start_mono_ns = r->hdr.start_mono_ns;

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "errmsg.h"
 #include "opts_file.h"
 #include "opts_output.h"
 #include "progress.h"
@@ -70,5 +71,10 @@ void session_summary(const struct consumer *c, const struct source *src)
 
 int session__run(const struct session_opts *o)
 {
+	const char *to = o->file->write;
+
+	if (o->file->unnamed)
+		session_note(o, "%s becomes a recording, for -r; a name that ends in .pcapng is for Wireshark",
+			     errmsg_quote(to, strlen(to)));
 	return o->file->read ? session_file__run(o) : session_live__run(o);
 }

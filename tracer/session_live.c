@@ -322,9 +322,13 @@ static int attach(struct session *s, char *err, size_t len)
 
 static int open_consumer(struct session *s, char *err, size_t len)
 {
+	const struct opts_filter *f = s->o->filter;
+	const struct fslice *netns = &f->filter.set[FS_NETNS].allow;
 	struct writer_info info;
 
 	origin__here(&s->origin, backend_name(s->report.chosen), s->o->cmdline, &info);
+	if (netns->n)
+		info.netns = f->ranges[netns->off].lo.l;
 	info.events = s->o->plan->events | s->o->plan->writes;
 	info.tick_ns = s->o->plan->tick_ns;
 	info.outlier_ns = s->o->plan->outlier_ns;

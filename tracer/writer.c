@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,11 +32,11 @@ const struct writer_ops *writer_format(const char *name)
 	return NULL;
 }
 
-static bool ends_with(const char *s, const char *end)
+bool writer_ends_with(const char *path, const char *suffix)
 {
-	size_t n = strlen(s), m = strlen(end);
+	size_t n = strlen(path), m = strlen(suffix);
 
-	return n >= m && !strcmp(s + n - m, end);
+	return n >= m && !strcasecmp(path + n - m, suffix);
 }
 
 const struct writer_ops *writer_format_of(const char *path)
@@ -45,9 +46,9 @@ const struct writer_ops *writer_format_of(const char *path)
 	if (!strcmp(path, "-") && pipe)
 		return pipe;
 	for (size_t i = 0; i < NFORMATS; i++)
-		if (formats[i]->suffix && ends_with(path, formats[i]->suffix))
+		if (writer_ends_with(path, formats[i]->suffix))
 			return formats[i];
-	return &writer_tcpl_ops;
+	return NULL;
 }
 
 /* Digits that the largest number of a ring of `files` needs, as tcpdump counts them. */
@@ -77,10 +78,16 @@ static char *file_name(const struct writer *w)
 	return asprintf(&name, "%s%0*llu", base, digits, (unsigned long long)w->count) < 0 ? NULL : name;
 }
 
-/* 0 or a negative errno; w->path tells which file it was about. */
+static int push(struct writer *w);
+
+/*
+ * Its beginning is there at once: a file can be read whenever its recorder is
+ * killed.  0 or a negative errno; w->path tells which file it was about.
+ */
 static int open_file(struct writer *w)
 {
 	struct stat st;
+	int err;
 
 	free(w->path);
 	w->path = file_name(w);
@@ -93,7 +100,8 @@ static int open_file(struct writer *w)
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
 	w->written = w->tail = 0;
 	w->files++;
-	return w->ops->begin(w);
+	err = w->ops->begin(w);
+	return err ? err : push(w);
 }
 
 /* As much as there is room for: *n bytes written, and why it ended. */

@@ -25,6 +25,7 @@ struct writer_info {
 	__u64 tick_ns;	     /* what is gathered is told this often; 0: there is no such thing */
 	__u64 outlier_ns;    /* single waits above it are told; 0: none */
 	__u32 events;	     /* FIELD_IN() of the records that were looked for */
+	__u32 netns;	     /* the (first) namespace that is traced; 0: unknown */
 	const char *host;
 	const char *kernel;
 	const char *machine;
@@ -36,7 +37,7 @@ struct writer_info {
 
 struct writer_ops {
 	const char *name;   /* for --format */
-	const char *suffix; /* of the files' names: ".pcapng"; NULL: what has no other's */
+	const char *suffix; /* of the files' names: ".pcapng" */
 	unsigned int need;  /* NEED_* that this format adds to the view's */
 	__u32 events;	    /* FIELD_IN() of the records that it wants besides the view's */
 	__u32 counts;	    /* FIELD_IN() of those that are counted; 0: all */
@@ -104,10 +105,13 @@ struct writer {
 /* The format by its name; NULL: there is none. */
 const struct writer_ops *writer_format(const char *name);
 
-/* The format of a file name; `-` is for a pipe into Wireshark. */
+/* The format of a file name, NULL if it tells none; `-` is for a pipe into Wireshark. */
 const struct writer_ops *writer_format_of(const char *path);
 
-/* *w is set in any case (writer__free()); flush it, so that there is a header. 0, or a negative errno with one sentence in err. */
+/* In letters of any case. */
+bool writer_ends_with(const char *path, const char *suffix);
+
+/* *w is set in any case (writer__free()). 0, or a negative errno with one sentence in err. */
 int writer__open(struct writer **w, const struct opts_file *o, const struct writer_info *info,
 		 char *err, size_t errlen);
 

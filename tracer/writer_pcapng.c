@@ -78,6 +78,43 @@ static void comment(struct outbuf *b, const char *key, const char *value)
 	}
 }
 
+static void put_interface(struct writer *w, const struct id_key *key)
+{
+	struct outbuf *b = &w->out;
+	struct pcapng_block k = pcapng_begin(b, PCAPNG_IDB);
+	static const __u8 ns = 9;
+	char text[64];
+
+	pcapng_u16(b, LINKTYPE_ETHERNET);
+	pcapng_u16(b, 0);
+	pcapng_u32(b, SNAPLEN);
+	if (*key->name)
+		pcapng_opt(b, OPT_IF_NAME, key->name, strnlen(key->name, sizeof(key->name)));
+	else if (snprintf(text, sizeof(text), "if%u", key->b) > 0)
+		pcapng_opt_str(b, OPT_IF_NAME, text);
+	snprintf(text, sizeof(text), "index %u in network namespace %u", key->b, key->a);
+	if (key->a)
+		pcapng_opt_str(b, OPT_IF_DESCRIPTION, text);
+	pcapng_opt(b, OPT_IF_TSRESOL, &ns, sizeof(ns));
+	pcapng_end(b, &k);
+}
+
+/*
+ * libpcap refuses a file that describes no interface, and there may never be
+ * a packet.  Each namespace has this one (net/core/dev.c: LOOPBACK_IFINDEX).
+ */
+static int put_loopback(struct writer *w)
+{
+	const struct id_key lo = { .a = w->info.netns, .b = 1, .name = "lo" };
+	struct pcapng *g = w->priv;
+	int fresh, n = ids_of(&g->ifs, &lo, &fresh);
+
+	if (n < 0)
+		return n;
+	put_interface(w, &lo);
+	return outbuf_error(&w->out);
+}
+
 static int png_begin(struct writer *w)
 {
 	static const __u16 version[] = { 1, 0 };
@@ -102,27 +139,7 @@ static int png_begin(struct writer *w)
 	comment(b, "blind", w->info.blind);
 	comment(b, "command", w->info.command);
 	pcapng_end(b, &k);
-	return outbuf_error(b);
-}
-
-static void put_interface(struct writer *w, const struct id_key *key)
-{
-	struct outbuf *b = &w->out;
-	struct pcapng_block k = pcapng_begin(b, PCAPNG_IDB);
-	static const __u8 ns = 9;
-	char text[64];
-
-	pcapng_u16(b, LINKTYPE_ETHERNET);
-	pcapng_u16(b, 0);
-	pcapng_u32(b, SNAPLEN);
-	if (*key->name)
-		pcapng_opt(b, OPT_IF_NAME, key->name, strnlen(key->name, sizeof(key->name)));
-	else if (snprintf(text, sizeof(text), "if%u", key->b) > 0)
-		pcapng_opt_str(b, OPT_IF_NAME, text);
-	snprintf(text, sizeof(text), "index %u in network namespace %u", key->b, key->a);
-	pcapng_opt_str(b, OPT_IF_DESCRIPTION, text);
-	pcapng_opt(b, OPT_IF_TSRESOL, &ns, sizeof(ns));
-	pcapng_end(b, &k);
+	return put_loopback(w);
 }
 
 /* The device's number in this file, described there; or a negative errno. */
@@ -300,18 +317,9 @@ static void put_statistics(struct pcapng *g, __u32 interface, __u64 mono_ns)
 static int png_end(struct writer *w, __u64 mono_ns)
 {
 	struct pcapng *g = w->priv;
-	int fresh;
 
 	if (!g->begin_ns)
 		g->begin_ns = mono_ns;
-	/* A file without a packet: libpcap refuses one that describes no interface. */
-	if (!g->ifs.n) {
-		struct id_key none = {};
-
-		if (ids_of(&g->ifs, &none, &fresh) < 0)
-			return -ENOMEM;
-		put_interface(w, &none);
-	}
 	for (__u32 i = 0; g->begin_ns && i < g->ifs.n && i < IFS_COUNTED; i++)
 		put_statistics(g, i, mono_ns ? mono_ns : g->last_ns);
 	return outbuf_error(&w->out);

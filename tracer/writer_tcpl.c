@@ -86,6 +86,7 @@ static int tcpl_begin(struct writer *w)
 	text(b, "boot", w->info.boot);
 	text(b, "backend", w->info.backend);
 	text(b, "blind", w->info.blind);
+	number(b, "netns", w->info.netns);
 	number(b, "tick_ns", w->info.tick_ns);
 	number(b, "outlier_ns", w->info.outlier_ns);
 	text(b, "command", w->info.command);

@@ -88,7 +88,7 @@ class Packets(Files):
         wire = self.end()
         f = self.read()
         self.judge(f.packets, wire)
-        self.assertEqual([i[2] for i in f.interfaces], [self.net.a.dev.encode()])
+        self.assertEqual([i[2] for i in f.interfaces], [b"lo", self.net.a.dev.encode()])
         self.assertEqual(f.drops(), 0)
         for name, (pid, port) in who.items():
             mine = [p for s, p in self.segs(f.packets) if port in (s.sport, s.dport)]
@@ -199,12 +199,23 @@ class Tshark(Files):
         self.assertTrue(self.tshark(path, "-Y", f'frame.comment == "pid={pid}" && tcp.port == {port}'))
 
     def test_empty(self):
-        """Nothing happened: a file all the same, which every reader takes."""
-        path = os.path.join(self.tmp(), "empty.pcapng")
-        self.lens("record", "--netns", self.ns().path, "-w", path, json=False).stop()
-        self.assertEqual(self.tshark(path), [])
-        r = subprocess.run(["tcpdump", "-nr", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.assertEqual((r.returncode, r.stdout), (0, b""), r.stderr)
+        """Nothing happens: files all the same, which every reader takes, also after a kill."""
+        ns = self.ns().path
+        series = self.lens("record", "--netns", ns, "-w", os.path.join(self.tmp(), "%s.pcapng"), "-G", "1",
+                           "-W", "2", json=False)
+        paths = [os.path.join(self.tmp(), name + ".pcapng") for name in ("ended", "killed")]
+        ended, killed = (self.lens("record", "--netns", ns, "-w", p, json=False) for p in paths)
+        ended.stop()
+        killed.signal(signal.SIGKILL)
+        killed.wait()
+        series.finish()
+        paths += glob.glob(os.path.join(os.path.dirname(series.argv[series.argv.index("-w") + 1]), "*"))
+        self.assertEqual(len(paths), 4)
+        for path in paths:
+            self.assertEqual(self.tshark(path), [])
+            r = subprocess.run(["tcpdump", "-nr", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual((r.returncode, r.stdout), (0, b""), r.stderr)
+            self.assertEqual([i[2] for i in self.read(path).interfaces], [b"lo"])
 
     def test_rotated(self):
         self.start("-C", "8k")

@@ -259,7 +259,7 @@ static void test_one_packet(void **state)
 	assert_int_equal(w->records, 1);
 	end(w);
 	f = read_file(PATH_OUT);
-	assert_int_equal(f.n, 5);
+	assert_int_equal(f.n, 7);
 
 	b = &f.blocks[0];
 	assert_int_equal(b->type, PCAPNG_SHB);
@@ -272,6 +272,8 @@ static void test_one_packet(void **state)
 	assert_false(has_key(b, "blind="));
 
 	b = nth(&f, PCAPNG_IDB, 0);
+	assert_true(has_text(b, OPT_IF_NAME, "lo"));
+	b = nth(&f, PCAPNG_IDB, 1);
 	assert_int_equal(u32_at(b->p), 1); /* LINKTYPE_ETHERNET, reserved */
 	assert_true(has_text(b, OPT_IF_NAME, "eth0"));
 	assert_true(has_text(b, OPT_IF_DESCRIPTION, "index 2 in network namespace 4026531840"));
@@ -282,7 +284,7 @@ static void test_one_packet(void **state)
 	assert_true(has_text(b, OPT_DPEB_NAME, "curl"));
 
 	b = nth(&f, PCAPNG_EPB, 0);
-	assert_int_equal(u32_at(b->p), 0); /* interface */
+	assert_int_equal(u32_at(b->p), 1); /* interface */
 	assert_int_equal(time_at(b->p + 4), T_REAL);
 	assert_int_equal(u32_at(b->p + 12), 14 + 20 + 32);
 	assert_int_equal(u32_at(b->p + 16), 14 + 20 + 32 + strlen(d->payload));
@@ -300,11 +302,13 @@ static void test_one_packet(void **state)
 	assert_int_equal(u32_at(opt_of(b, OPT_EPB_DARWIN_PROCESS)->p), 0);
 	assert_null(opt_of(b, OPT_EPB_DROPCOUNT));
 
-	b = nth(&f, PCAPNG_ISB, 0);
+	b = nth(&f, PCAPNG_ISB, 1);
 	assert_int_equal(time_at(opt_of(b, OPT_ISB_STARTTIME)->p), T_REAL);
 	assert_int_equal(time_at(opt_of(b, OPT_ISB_ENDTIME)->p), T_REAL + 1000000);
 	assert_int_equal(u64_at(opt_of(b, OPT_ISB_IFRECV)->p), 1);
 	assert_int_equal(u64_at(opt_of(b, OPT_ISB_IFDROP)->p), 0);
+	b = nth(&f, PCAPNG_ISB, 0);
+	assert_int_equal(u64_at(opt_of(b, OPT_ISB_IFRECV)->p), 0);
 	free(f.bytes);
 }
 
@@ -336,8 +340,8 @@ static void test_interfaces(void **state)
 		__u32 netns, ifindex, pid;
 		__u32 interface, process; /* that it must become */
 	} rows[] = {
-		{ 1, 2, 10, 0, 0 }, { 1, 2, 11, 0, 1 }, { 1, 3, 10, 1, 0 },
-		{ 2, 2, 0, 2, 0 },  { 1, 2, 10, 0, 0 }, { 2, 2, 12, 2, 2 },
+		{ 1, 2, 10, 1, 0 }, { 1, 2, 11, 1, 1 }, { 1, 3, 10, 2, 0 },
+		{ 2, 2, 0, 3, 0 },  { 1, 2, 10, 1, 0 }, { 2, 2, 12, 3, 2 },
 	};
 	struct opts_file o = into(PATH_OUT);
 	struct writer *w = open_writer(&o);
@@ -357,9 +361,9 @@ static void test_interfaces(void **state)
 	}
 	end(w);
 	f = read_file(PATH_OUT);
-	assert_int_equal(count(&f, PCAPNG_IDB), 3);
+	assert_int_equal(count(&f, PCAPNG_IDB), 4); /* and lo */
 	assert_int_equal(count(&f, PCAPNG_DARWIN_PROCESS), 3);
-	assert_int_equal(count(&f, PCAPNG_ISB), 3);
+	assert_int_equal(count(&f, PCAPNG_ISB), 4);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct block *b = nth(&f, PCAPNG_EPB, i);
 
@@ -400,7 +404,7 @@ static void test_rotated(void **state)
 		snprintf(path, sizeof(path), i ? PATH_OUT "%d" : PATH_OUT, i);
 		f = read_file(path);
 		assert_int_equal(f.blocks[0].type, PCAPNG_SHB);
-		assert_int_equal(count(&f, PCAPNG_IDB), 1);
+		assert_int_equal(count(&f, PCAPNG_IDB), 2);
 		assert_int_equal(f.blocks[f.n - 1].type, PCAPNG_ISB);
 		assert_true(count(&f, PCAPNG_EPB));
 		for (size_t k = 0; k < count(&f, PCAPNG_EPB); k++, packets_seen++) {
@@ -439,7 +443,8 @@ static void test_drops(void **state)
 	assert_int_equal(u64_at(opt_of(nth(&f, PCAPNG_EPB, 1), OPT_EPB_DROPCOUNT)->p), 12345);
 	assert_null(opt_of(nth(&f, PCAPNG_EPB, 2), OPT_EPB_DROPCOUNT));
 	assert_int_equal(u64_at(opt_of(nth(&f, PCAPNG_ISB, 0), OPT_ISB_IFDROP)->p), 12345);
-	assert_int_equal(u64_at(opt_of(nth(&f, PCAPNG_ISB, 0), OPT_ISB_IFRECV)->p), 3);
+	assert_int_equal(u64_at(opt_of(nth(&f, PCAPNG_ISB, 0), OPT_ISB_IFRECV)->p), 0);
+	assert_int_equal(u64_at(opt_of(nth(&f, PCAPNG_ISB, 1), OPT_ISB_IFRECV)->p), 3);
 	free(f.bytes);
 }
 
@@ -567,19 +572,36 @@ static void test_names(void **state)
 	free(f.bytes);
 }
 
-/* Without a packet: still a file that libpcap takes. */
+/* A section and an interface, and no packet: what libpcap takes. */
+static void is_empty(const char *path)
+{
+	struct file f = read_file(path);
+
+	assert_int_equal(count(&f, PCAPNG_SHB), 1);
+	assert_int_equal(count(&f, PCAPNG_IDB), 1);
+	assert_true(has_text(nth(&f, PCAPNG_IDB, 0), OPT_IF_NAME, "lo"));
+	assert_int_equal(count(&f, PCAPNG_EPB), 0);
+	free(f.bytes);
+}
+
+/* Whenever a kill comes: also before the first packet, and just after the next file was begun. */
 static void test_empty(void **state)
 {
 	struct opts_file o = into(PATH_OUT);
-	struct file f;
+	struct ev_segment seg = a_segment();
+	struct writer *w = open_writer(&o);
 
 	(void)state;
+	is_empty(PATH_OUT);
+	end(w);
 	end(open_writer(&o));
-	f = read_file(PATH_OUT);
-	assert_int_equal(count(&f, PCAPNG_SHB), 1);
-	assert_int_equal(count(&f, PCAPNG_IDB), 1);
-	assert_int_equal(count(&f, PCAPNG_EPB), 0);
-	free(f.bytes);
+	is_empty(PATH_OUT);
+	o.size = 1;
+	w = open_writer(&o);
+	put(w, with_packet(&seg, &packets[0], 0));
+	is_empty(PATH_OUT "1");
+	end(w);
+	unlink(PATH_OUT);
 }
 
 /* A limit on the file's size stands for the disk's. */

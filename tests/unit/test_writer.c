@@ -279,6 +279,7 @@ static const struct {
 	{ "--print", "-w FILE" },
 	{ "--format tcpl", "-w FILE" },
 	{ "-w x.pcap", "name it .pcapng" },
+	{ "-w x.PCAP", "name it .pcapng" },
 	{ "-w x -W 5", "-W counts the files that -C or -G begin" },
 	{ "-w - -C 5", "standard output can't be rotated" },
 	{ "-w - -G 5", "standard output can't be rotated" },
@@ -344,8 +345,13 @@ static void test_options(void **state)
 	assert_int_equal(o.size, 3ULL << 30);
 	parse_line("-w x.tcpl -r y", &o);
 	assert_ptr_equal(o.format, &writer_tcpl_ops);
-	parse_line("-w x.other", &o);
+	assert_false(o.unnamed);
+	parse_line("-w x.Pcapng", &o);
+	assert_ptr_equal(o.format, &writer_pcapng_ops);
+	assert_false(o.unnamed);
+	parse_line("-w x.pcapng.gz", &o);
 	assert_ptr_equal(o.format, &writer_tcpl_ops);
+	assert_true(o.unnamed);
 	parse_line("-w - --format tcpl", &o);
 	assert_ptr_equal(o.format, &writer_tcpl_ops);
 }
