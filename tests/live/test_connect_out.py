@@ -27,41 +27,35 @@ class Answered(Out):
 
     def test_ok(self):
         need_ipv6()
-        net = self.veth()
+        self.net = net = self.veth()
         for addr in (net.b.addr4, net.b.addr6):
             port = self.listener(net.b, addr)
             with self.subTest(addr=addr):
-                r, took = self.case(net.a, "ok", None, addr, port, retrans=0)
-                self.near(r, took)
+                self.answered(net.a, "v0", "ok", None, addr, port, retrans=0)
 
     def test_ok_after_a_delay(self):
         """connect() to established is what the way there and back takes."""
-        net = self.veth(relay=True)
+        self.net = net = self.veth(relay=True)
         self.relay(net, delay=100)
         port = self.listener(net.b, net.b.addr4)
-        r, took = self.case(net.a, "ok", None, net.b.addr4, port, retrans=0)
-        self.near(r, took)
+        r = self.answered(net.a, "v0", "ok", None, net.b.addr4, port, retrans=0)
         self.assertGreaterEqual(r["latency_us"], 200000)
 
     def test_ok_at_the_second_syn(self):
         """The first gets lost: one retransmit, and its timer's second in the latency."""
-        net = self.veth()
+        self.net = net = self.veth()
         firewall(net.b, "input", "tcp flags & (syn|ack) == syn limit rate 1/hour burst 1 packets drop")
         port = self.listener(net.b, net.b.addr4)
-        tl = self.watch(net.a)
-        err, took = self.attempt(net.a, net.b.addr4, port)
-        self.assertEqual(err, 0)
-        r = self.one(tl.stop(), "ok", None, net.b.addr4, port, retrans=1)
-        self.near(r, took)
+        r = self.answered(net.a, "v0", "ok", None, net.b.addr4, port, retrans=1)
         self.assertGreaterEqual(r["latency_us"], 900000)
 
     def test_refused(self):
         need_ipv6()
-        net = self.veth()
-        for ns, addr in ((net.a, net.b.addr4), (net.a, net.b.addr6), (net.a, "127.0.0.1"), (net.a, "::1")):
+        self.net = net = self.veth()
+        for ns, dev, addr in ((net.a, "v0", net.b.addr4), (net.a, "v0", net.b.addr6),
+                              (net.a, "lo", "127.0.0.1"), (net.a, "lo", "::1")):
             with self.subTest(addr=addr):
-                r, took = self.case(ns, "refused", errno.ECONNREFUSED, addr, retrans=0)
-                self.near(r, took)
+                self.answered(ns, dev, "refused", errno.ECONNREFUSED, addr, 9, retrans=0)
 
     def test_refused_by_icmp(self):
         """A port-unreachable answers instead of a reset (tcp_v4_err())."""
@@ -167,11 +161,13 @@ class Unanswered(Out):
             s.setblocking(False)
             t = time.monotonic_ns()
             s.connect_ex(("10.99.0.9", 9))
+            begun = time.monotonic_ns()
             time.sleep(0.1)
+            least = time.monotonic_ns() - begun
             s.close()
             took = time.monotonic_ns() - t
         r = self.one(tl.stop(), "aborted", None, "10.99.0.9", 9, retrans=0)
-        self.near(r, took)
+        self.near(r, took, least)
 
     def test_aborted_by_disconnect(self):
         """connect() to AF_UNSPEC gives an attempt up (tcp_disconnect()); the socket lives on."""
@@ -231,11 +227,11 @@ class NoWay(Out):
                     self.case(ns, result, err, addr)
 
     def test_no_neighbour(self):
-        """Nobody there to answer ARP (arp_error_report())."""
+        """Nobody there to answer ARP, three times asked (arp_error_report())."""
         net = self.veth()
         net.a.sysctl("ipv4.neigh.v0.retrans_time_ms", 100)
         r, took = self.case(net.a, "unreachable", errno.EHOSTUNREACH, "10.99.0.77")
-        self.near(r, took)
+        self.near(r, took, 300e6)
 
     def test_icmp(self):
         """tcp_v4_err(), tcp_v6_err(): icmp_err_convert[]."""

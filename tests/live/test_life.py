@@ -200,8 +200,9 @@ class Bytes(Lives):
 
 class Churn(Lives):
     """
-    Short connections, TCPLENS_CHURN of them (2000).  100,000 take about three
+    Short connections, TCPLENS_CHURN of them (2000).  100,000 take one to three
     minutes: TCPLENS_CHURN=100000 tests/live/run.py --timeout 900 test_life.Churn
+    Where process 1 hides what it interrupts (src/hidden.c), some of so many are never seen.
     """
 
     CONNS, JOBS = int(os.environ.get("TCPLENS_CHURN", "2000")), 4
@@ -240,12 +241,13 @@ class Churn(Lives):
         self.assertEqual(len(ids) + res.lost.get("life", 0), 2 * n, f"{res.lost}")
         for side, count in (("rport", n), ("lport", n)):
             self.assertLessEqual(sum(r[side] == port for r in res.lives), count)
-        # What it is at after a third, it is at to the end.
+        # What it is at after a third, it is at to the end: but for the text of one look at the ring
+        # buffer, which may be longer then; nothing that is kept for a line has less than 4 bytes.
         early = max(kb for at, kb in heap if at <= took / 3)
         late = max(kb for at, kb in heap)
         print(f"churn: {n} connections in {took:.1f} s, {len(ids)} lines, lost {res.lost}, "
               f"heap {early} kB after a third, {late} kB at most", file=sys.stderr)
-        self.assertLess(late - early, 256, "kB of memory")
+        self.assertLess(late - early, 256 + n // 192, "kB of memory")
 
 
 class Verdicts(Lives):
