@@ -71,6 +71,9 @@ int conn_remake(__u32 num);
 /* The task of this system call owns the connection from now on. */
 int conn_own(__u32 num, __u32 how);
 
+/* This task owns it. */
+int conn_give_to(__u32 num, __u64 task, __u32 how);
+
 /* by_tuple leads to it by this key from now on.  1, or 0: there is no room (counted). */
 int conn_index_by(__u32 num, __u64 key);
 
@@ -120,8 +123,8 @@ static __always_inline int ends_eq(const struct ev_ends *a, const struct ev_ends
 {
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] &&
-	       (__u32)x[4] == (__u32)y[4];
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) |
+		 (__u32)(x[4] ^ y[4]));
 }
 
 /* A connection with the key of a packet's ends: which conn_confirm() makes sure of. */
@@ -240,12 +243,6 @@ static __always_inline void conn_give(struct conn *c, struct task_struct *t, __u
 	} while (--left);
 }
 
-static SUBPROG int conn_set_task(struct conn *c, struct task_struct *t, __u8 how)
-{
-	conn_give(c, t, how);
-	return 0;
-}
-
 /* Nothing about the owner has changed since `who` was filled in from this task's process. */
 static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, __u64 pid_tgid)
 {
@@ -265,7 +262,7 @@ static __always_inline void conn_find_accept(struct conn *c, struct sock *sk)
 		return;
 	t = accepting_task(sk);
 	if (t)
-		conn_set_task(c, t, HOW_ACCEPT);
+		conn_give_to(c->num, number_of(t), HOW_ACCEPT);
 }
 
 /*

@@ -75,6 +75,16 @@ __noinline int conn_own(__u32 num, __u32 how)
 	return 1;
 }
 
+__noinline int conn_give_to(__u32 num, __u64 task, __u32 how)
+{
+	struct conn *c = conn_at(num);
+
+	if (!c)
+		return 0;
+	conn_give(c, (struct task_struct *)task, how);
+	return 1;
+}
+
 __noinline int conn_index_by(__u32 num, __u64 key)
 {
 	struct conn *c = conn_at(num), *former;

@@ -3,8 +3,8 @@
 #ifndef TCPLENS_LISTENER_BPF_H
 #define TCPLENS_LISTENER_BPF_H
 
-#include "maps.bpf.h"
 #include "sock.bpf.h"
+#include "store.bpf.h"
 
 #define DEV_IS_LOOPBACK 0x8 /* IFF_LOOPBACK */
 #define DEV_ADDRS_MAX 16    /* so many addresses of a device are looked at */
@@ -92,23 +92,29 @@ static __always_inline void listener_del(const struct ev_ends *e, __u32 netns)
 		__sync_fetch_and_add(&l->count, -1);
 }
 
-static __always_inline int dev_has_v4(struct net_device *dev, const __u8 addr[16])
+/*
+ * Is it an address of the device?  Global functions with scalar arguments: loops of
+ * many steps, which the verifier checks once.
+ */
+__attribute__((weak)) __noinline int dev_has_v4(__u64 device, __u32 addr)
 {
+	struct net_device *dev = AS(struct net_device, (void *)device);
 	struct in_device *in = AS(struct in_device, RD(dev, ip_ptr));
 	struct in_ifaddr *a = in ? RD(in, ifa_list) : 0;
 
 	for (int i = 0; i < DEV_ADDRS_MAX && a; i++) {
 		a = AS(struct in_ifaddr, a);
-		if (RD(a, ifa_local) == *(__be32 *)(addr + 12))
+		if (RD(a, ifa_local) == addr)
 			return 1;
 		a = RD(a, ifa_next);
 	}
 	return 0;
 }
 
-static __always_inline int dev_has_v6(struct net_device *dev, const __u8 addr[16])
+__attribute__((weak)) __noinline int dev_has_v6(__u64 device, __u64 addr0, __u64 addr1)
 {
-	__u64 head, at, want[2];
+	struct net_device *dev = AS(struct net_device, (void *)device);
+	__u64 head, at;
 
 	if (!bpf_core_field_exists(dev->ip6_ptr))
 		return 0;
@@ -117,13 +123,12 @@ static __always_inline int dev_has_v6(struct net_device *dev, const __u8 addr[16
 		return 0;
 	head += bpf_core_field_offset(struct inet6_dev, addr_list);
 	at = (__u64)RD(AS(struct list_head, (void *)head), next);
-	__builtin_memcpy(want, addr, 16);
 	for (int i = 0; i < DEV_ADDRS_MAX && at && at != head; i++) {
 		__u64 a = at - bpf_core_field_offset(struct inet6_ifaddr, if_list), have[2];
 
 		bpf_probe_read_kernel(have, 16,
 				      (void *)a + bpf_core_field_offset(struct inet6_ifaddr, addr));
-		if (have[0] == want[0] && have[1] == want[1])
+		if (have[0] == addr0 && have[1] == addr1)
 			return 1;
 		at = (__u64)RD(AS(struct list_head, (void *)at), next);
 	}
@@ -139,10 +144,12 @@ static __always_inline struct port_owner *
 listener_reached(struct net_device *dev, const struct ev_ends *e, __u32 netns)
 {
 	struct port_owner *l = listener_find(netns, e->laddr, e->lport);
+	const __u64 *w;
 
 	if (!l || RD(dev, flags) & DEV_IS_LOOPBACK)
 		return l;
-	if (e->ip == 4 ? dev_has_v4(dev, e->laddr) : dev_has_v6(dev, e->laddr))
+	w = (const __u64 *)e->laddr;
+	if (e->ip == 4 ? dev_has_v4(number_of(dev), w[1] >> 32) : dev_has_v6(number_of(dev), w[0], w[1]))
 		return l;
 	return 0;
 }

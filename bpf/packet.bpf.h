@@ -260,9 +260,11 @@ __attribute__((weak)) __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u
 	__u64 words[9] = { o0, o1, o2, o3, o4 };
 	const __u8 *opts = (const __u8 *)words;
 	__u32 i = 0, left = TCP_OPTS_MAX;
+	__u8 kind = 0;
 
 	do {
-		__u8 kind, n;
+		__u64 other, nop;
+		__u32 n;
 
 		/*
 		 * Or clang enters the loop in its middle, and a step that falls
@@ -271,18 +273,19 @@ __attribute__((weak)) __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u
 		 */
 		barrier_var(i);
 		kind = opts[i & 63];
-		if (kind == TCPOPT_EOL)
-			return 0;
-		if (kind == TCPOPT_TIMESTAMP)
-			return be64_at(&opts[(i + 2) & 63]);
-		n = opts[(i + 1) & 63];
-		if (kind == TCPOPT_NOP)
-			n = 1;
+		if (kind == TCPOPT_EOL || kind == TCPOPT_TIMESTAMP)
+			break;
+		/* Without a branch, of which the verifier would follow both ways at each step. */
+		other = kind ^ TCPOPT_NOP;
+		barrier_var(other);
+		nop = (other - 1) >> 63;
+		n = nop | opts[(i + 1) & 63] * (1 - nop);
 		if (!n) /* 1 makes no sense either, and does no harm */
 			return 0;
 		i += n;
+		barrier_var(left); /* or clang counts upwards, and has to look for an overflow */
 	} while (--left);
-	return 0;
+	return kind == TCPOPT_TIMESTAMP ? be64_at(&opts[(i + 2) & 63]) : 0;
 }
 
 /* Where Linux puts it, behind two NOPs, it is found at once. */

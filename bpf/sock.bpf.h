@@ -52,7 +52,7 @@ static __always_inline int addr_is_v4(const __u8 a[16])
 {
 	const __u32 *w = (const __u32 *)a;
 
-	return !w[0] && !w[1] && w[2] == bpf_htonl(0xffff);
+	return !(w[0] | w[1] | (w[2] ^ bpf_htonl(0xffff)));
 }
 
 static __always_inline __u32 net_inum(struct net *net)
@@ -80,7 +80,7 @@ static __always_inline void sock_ends(struct ev_ends *e, struct sock *sk, int fu
 		sock_v6_addrs(sk, e->laddr, e->raddr);
 	}
 	/* An unbound end of a v4-mapped socket is still ::, so either end tells. */
-	e->ip = addr_is_v4(e->raddr) || addr_is_v4(e->laddr) ? 4 : 6;
+	e->ip = 6 - 2 * (addr_is_v4(e->raddr) | addr_is_v4(e->laddr));
 	e->rport = bpf_ntohs(RD(sk, __sk_common.skc_dport));
 	if (full)
 		e->lport = bpf_ntohs(RD((struct inet_sock *)sk, inet_sport));

@@ -51,7 +51,7 @@ static __always_inline __u64 tuple_key(const struct tuple *t)
 	__u64 h = cfg.hash_seed;
 
 	/* IPv4: the last four bytes of each address are what differs. */
-	if (w[0] || w[2] || (__u32)w[1] != bpf_htonl(0xffff) || (__u32)w[3] != bpf_htonl(0xffff)) {
+	if (w[0] | w[2] | ((__u32)w[1] ^ bpf_htonl(0xffff)) | ((__u32)w[3] ^ bpf_htonl(0xffff))) {
 		h = hash_mix(h, w[0]);
 		h = hash_mix(h, w[2]);
 		h = hash_mix(h, (__u32)w[1]);
@@ -59,7 +59,7 @@ static __always_inline __u64 tuple_key(const struct tuple *t)
 	}
 	h = hash_mix(h, w[1] >> 32 | w[3] >> 32 << 32);
 	h = hash_mix(h, w[4]);
-	return h ? h : 1;
+	return h | 1; /* never 0 */
 }
 
 /*

@@ -101,6 +101,7 @@ static void configure_why(struct tcplens_bpf *skel, const struct kbtf *btf, stru
 	if (!cfg->emit_trouble) {
 		bpf_map__set_max_entries(skel->maps.rtx, 1);
 		bpf_map__set_max_entries(skel->maps.stalls, 1);
+		bpf_map__set_max_entries(skel->maps.closed, 1);
 	}
 	if (!cfg->emit_attempts) {
 		bpf_map__set_max_entries(skel->maps.lsocks, 1);
