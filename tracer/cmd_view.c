@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "errmsg.h"
 #include "expr.h"
 #include "hooks.h"
@@ -17,6 +18,9 @@
 #include "opts_run.h"
 #include "session.h"
 #include "writer.h"
+
+/* An expression that took longer is worth a word. */
+#define SLOW_NS 1000000000
 
 struct inputs {
 	const struct view *view;
@@ -52,15 +56,20 @@ static int check_read(const struct inputs *in, char *err, size_t errlen)
 static int check_expr(struct inputs *in, char *err, size_t errlen)
 {
 	char why[512];
+	__u64 begin;
 	int ret;
 
 	if (!(in->plan.need & NEED_SEGMENTS))
 		return errmsg(err, errlen, -EINVAL,
 			      "'%s': an expression is about segments, which `%s` has none of: use the filter options (a command to trace goes after --)",
 			      errmsg_quote(in->words[0], strlen(in->words[0])), in->view->name);
+	begin = clock_mono_ns();
 	ret = expr__compile(&in->expr, in->words, in->nwords, why, sizeof(why));
 	if (ret)
 		return errmsg(err, errlen, ret, "%s (a command to trace goes after --)", why);
+	if (clock_mono_ns() - begin > SLOW_NS && !in->output->quiet)
+		fprintf(stderr, "tcplens: libpcap took %.1f s for the expression: give lists to -P, --local or --remote\n",
+			(clock_mono_ns() - begin) / 1e9);
 	in->plan.need |= NEED_DEVICE;
 	return 0;
 }

@@ -17,6 +17,7 @@ void expr__free(struct expr *e)
 
 #ifdef WITH_PCAP
 #include "expr_pcap.h"
+#include "expr_split.h"
 
 static char *join(char *const *words, size_t n)
 {
@@ -39,7 +40,7 @@ static int compile_ip(struct expr *e)
 {
 	static const struct sock_filter none = { .code = BPF_RET | BPF_K };
 	char why[256];
-	int err = expr_pcap_compile(e->text, false, &e->ip, why, sizeof(why));
+	int err = expr_split_compile(e->text, false, &e->ip, why, sizeof(why));
 
 	if (err != -EINVAL)
 		return err;
@@ -60,7 +61,7 @@ int expr__compile(struct expr *e, char *const *words, size_t nwords, char *err, 
 	*e = (struct expr){ .text = join(words, nwords) };
 	if (!e->text)
 		return errmsg(err, errlen, -ENOMEM, "out of memory");
-	ret = expr_pcap_compile(e->text, true, &e->eth, why, sizeof(why));
+	ret = expr_split_compile(e->text, true, &e->eth, why, sizeof(why));
 	if (ret)
 		return errmsg(err, errlen, ret, "the expression '%s' can't be used: %s",
 			      errmsg_quote(e->text, strlen(e->text)), why);

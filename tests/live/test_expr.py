@@ -30,6 +30,10 @@ def expressions(port):
                          ("02:00:00:00:00:02", "02:00:00:00:00:0b")):
             text = text.replace(old, new)
         yield re.sub(r"\bport 80\b", f"port {port}", text), int(payload)
+    # Compiled in parts.
+    ports = " or ".join(f"port {n}" for n in [*range(10001, 10150), port, *range(10151, 10301)])
+    yield ports, 0
+    yield f"tcp[tcpflags] & tcp-push != 0 and not (host 10.9.9.9 or not ({ports}))", 0
 
 
 class Verdicts(Case):

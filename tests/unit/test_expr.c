@@ -4,6 +4,7 @@
 #include "ebpf.h"
 #include "expr.h"
 #include "expr_pcap.h"
+#include "expr_split.h"
 #include "expr_table.h"
 #include "packets.h"
 
@@ -162,19 +163,100 @@ static void test_foreign(void **state)
 	}
 }
 
-/* Long programs: what fits a jump is right, what does not is refused. */
-static void test_long(void **state)
+#define FILL "@" /* stands for many terms, none of which passes; joined by what follows, `or` */
+
+/* `shape`, its FILL replaced by `n` terms. */
+static char *grow(const char *shape, const char *term, int n)
 {
-	char *text = malloc(200000);
-	struct expr_code code;
-	struct expr e;
-	size_t n = 0;
+	char *text = calloc(1, strlen(shape) + (size_t)n * 64), *out = text;
+
+	for (; *shape; shape++) {
+		if (strncmp(shape, FILL, 1)) {
+			*out++ = *shape;
+			continue;
+		}
+		for (int i = 0; i < n; i++) {
+			out += i ? sprintf(out, " or ") : 0;
+			out += sprintf(out, term, i / 250, i % 250);
+		}
+	}
+	return text;
+}
+
+/* Compiled in parts, a long expression is what it would be in one. */
+static void test_split(void **state)
+{
+	static const char *const terms[] = { "host 10.8.%d.%d", "port 5%d%03d", "src or dst net 10.9.%d.%d/32",
+					     "(tcp src port 5%d%03d)", "not ip[0] & %d != %d",
+					     "port 5%d%03d && ip[8] = 99" };
+	static const char *const shapes[] = {
+		"@", "not (@)", "!(@)", "port 80 or @", "@ or port 80", "port 80 or 22 or @ or 443", "port 80 and (@ or ip6)",
+		"(((@) or (port 80))) and not ip6", "@ or port 80 and host 10.0.0.1", "tcp and @ or port 80 and ip",
+		"@ or src or dst port 80 and ip", "(@ or tcp[13] & (tcp-syn|tcp-ack) == 2) and (len < 100 or not (@))",
+		"ip or @ or src port 80 or @", "not (port 80 or @) and not @ or ip6", "@ || ip6 && port 80",
+		"@ or ether host 02:00:00:00:00:01", "@ or ip proto \\tcp", "tcp[20] = 2 or @", "@ or (ip and ip6) or port 80",
+	};
 
 	(void)state;
-	n += sprintf(text + n, "port 80 and (host 10.9.0.1");
-	for (int i = 0; i < 800; i++)
-		n += sprintf(text + n, " or host 10.8.%d.%d", i / 250, i % 250);
-	sprintf(text + n, " or host 10.0.0.1)");
+	for (size_t i = 0; i < COUNT(shapes) * COUNT(terms) * 2; i++) {
+		bool eth = i % 2;
+		struct expr_prog whole = {}, parts = {};
+		char *text = grow(shapes[i / 2 / COUNT(terms)], terms[i / 2 % COUNT(terms)], 30), why[256];
+		int err = expr_pcap_compile(text, eth, &whole, why, sizeof(why));
+
+		assert_int_equal(expr_split_compile(text, eth, &parts, why, sizeof(why)), err);
+		for (size_t k = 0; k < npackets && !err; k++) {
+			struct ev_raw *r = packet_make(&packets[k]);
+
+			if ((r->link == RAW_LINK_ETHERNET) == eth &&
+			    expr_pcap_filter(&parts, r->data, r->orig_len, r->orig_len) !=
+				    expr_pcap_filter(&whole, r->data, r->orig_len, r->orig_len))
+				fail_msg("%s: packet %zu", text, k);
+		}
+		free(whole.insns);
+		free(parts.insns);
+		free(text);
+	}
+}
+
+/* What is wrong is wrong as a whole, and libpcap says why; what depends on terms before it stays with them. */
+static void test_split_not(void **state)
+{
+	static const struct {
+		const char *shape;
+		int err;
+	} rows[] = {
+		{ "@ or", -EINVAL },	  { "or @", -EINVAL },	     { "(@", -EINVAL },	  { "@) or (@", -EINVAL },
+		{ "() or @", -EINVAL },	  { "@ or port", -EINVAL },  { "not @ not", -EINVAL }, { "@ @", -EINVAL },
+		{ "@ or inbound", -EINVAL }, { "vlan 5 or @", 0 },	     { "@ or (vlan)", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct expr_prog whole = {}, parts = {};
+		char *text = grow(rows[i].shape, "tcp port 5%d%03d", 30), why[256] = "", split_why[256] = "";
+
+		assert_int_equal(expr_pcap_compile(text, true, &whole, why, sizeof(why)), rows[i].err);
+		assert_int_equal(expr_split_compile(text, true, &parts, split_why, sizeof(split_why)), rows[i].err);
+		assert_string_equal(why, split_why);
+		if (!rows[i].err) {
+			assert_int_equal(parts.n, whole.n);
+			assert_memory_equal(parts.insns, whole.insns, whole.n * sizeof(*whole.insns));
+		}
+		free(whole.insns);
+		free(parts.insns);
+		free(text);
+	}
+}
+
+/* Long programs: what fits a jump is right. */
+static void test_long(void **state)
+{
+	char *text = grow("port 80 and (host 10.9.0.1 or @ or host 10.0.0.1)", "host 10.8.%d.%d", 800);
+	struct expr_code code;
+	struct expr e;
+
+	(void)state;
 	compile(&e, text);
 	assert_int_equal(expr_translate(&e, &code), 0);
 	for (size_t k = 0; k < npackets; k++) {
@@ -194,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_table),	cmocka_unit_test(test_short), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_errors),	cmocka_unit_test(test_no_ethernet),
 		cmocka_unit_test(test_foreign), cmocka_unit_test(test_long),
+		cmocka_unit_test(test_split),	cmocka_unit_test(test_split_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
