@@ -238,13 +238,10 @@ static __always_inline void life_on_close(struct sock *sk, struct track *t, __u8
 	}
 }
 
-/* tcp_receive_reset: a reset came, or data for which nobody is left (tcp_rcv_state_process()). */
+/* tcp_receive_reset: a reset came, or data for which nobody is left. */
 static __always_inline void life_on_reset(struct sock *sk, struct track *t)
 {
-	__u8 state = RD(sk, __sk_common.skc_state);
-
-	if ((state == ST_FIN_WAIT1 || state == ST_FIN_WAIT2) && (RD(sk, sk_shutdown) & RCV_SHUTDOWN) &&
-	    RD((struct tcp_sock *)sk, data_segs_in) != t->closed_segs) {
+	if (is_data_after_close(sk, t->closed_segs)) {
 		t->end = END_RST;
 		t->by = BY_LOCAL;
 		return;

@@ -471,17 +471,13 @@ int BPF_PROG(loss_closed, struct sock *sk, int old, int new)
 	return 0;
 }
 
-/* Data after close(), in tcp_rcv_state_process(): the answer is told, as a reset that is sent. */
+/* Data after close(): the answer is told, as a reset that is sent. */
 static __always_inline int is_abort_on_data(struct sock *sk)
 {
-	__u8 state = RD(sk, __sk_common.skc_state);
 	__u64 k = (__u64)sk;
-	__u32 *segs;
+	__u32 *segs = bpf_map_lookup_elem(&closed, &k);
 
-	if (state != ST_FIN_WAIT1 && state != ST_FIN_WAIT2)
-		return 0;
-	segs = bpf_map_lookup_elem(&closed, &k);
-	return segs && *segs != RD((struct tcp_sock *)sk, data_segs_in);
+	return segs && is_data_after_close(sk, *segs);
 }
 
 /* tcp_reset(): of a full socket. */

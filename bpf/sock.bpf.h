@@ -38,6 +38,19 @@ static __always_inline int sock_is_tcp(struct sock *sk)
 	return sk_protocol(sk) == IPPROTO_TCP && sk_type(sk) == SOCK_STREAM;
 }
 
+/*
+ * Where tcp_receive_reset is: not a reset, but data after close(), for which
+ * nobody is left (tcp_rcv_state_process(): TCP_ABORT_ON_DATA)?  It has been
+ * counted by then (tcp_segs_in()); `segs` is what was counted at close().
+ */
+static __always_inline int is_data_after_close(struct sock *sk, __u32 segs)
+{
+	__u8 state = RD(sk, __sk_common.skc_state);
+
+	return (state == ST_FIN_WAIT1 || state == ST_FIN_WAIT2) && (RD(sk, sk_shutdown) & RCV_SHUTDOWN) &&
+	       RD((struct tcp_sock *)sk, data_segs_in) != segs;
+}
+
 static __always_inline void addr_from_v4(__u8 dst[16], __be32 a)
 {
 	__u32 *w = (__u32 *)dst;
