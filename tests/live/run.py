@@ -12,18 +12,18 @@ details of failures behind them, and the last line is
 import argparse
 import glob
 import importlib
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 import traceback
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+
+from lib.pool import Pool  # noqa: E402
 
 
 def flatten(suite):
@@ -59,77 +59,6 @@ def discover():
             continue
         tests += flatten(unittest.defaultTestLoader.loadTestsFromModule(module))
     return tests
-
-
-class Result(unittest.TestResult):
-    def startTest(self, test):
-        super().startTest(test)
-
-    def verdict(self):
-        bad = self.failures + self.errors
-        if bad or self.unexpectedSuccesses:
-            return "FAIL", "\n".join(text for _, text in bad) or "passed, and should not have"
-        if self.skipped:
-            return "skip", "; ".join(why for _, why in self.skipped)
-        return "ok", ""
-
-
-def child(test, fd):
-    """In the forked process: runs one test and writes [verdict, details] to fd."""
-    os.setsid()  # so that all it starts can be killed with it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until Case takes it
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    result = Result()
-    try:
-        unittest.TestSuite([test]).run(result)
-        verdict = result.verdict()
-    except BaseException:
-        verdict = "FAIL", traceback.format_exc()
-    with os.fdopen(fd, "w") as f:
-        json.dump(verdict, f)
-    # Threads and locks of the parent are not ours; only our own clean-up is.
-    import atexit
-    atexit._run_exitfuncs()
-    os._exit(0)
-
-
-def sweep(pid):
-    """Removes what a killed test left: its processes and its namespaces (named by its pid)."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    for path in glob.glob(f"/run/netns/tl{pid}-*"):
-        subprocess.run(["ip", "netns", "del", os.path.basename(path)], check=False)
-
-
-def read_until(fd, pid, limit):
-    """Waits for the child's verdict; SIGTERM when time is up (its clean-ups run), then SIGKILL."""
-    import select
-    got, late = b"", False
-    end = time.monotonic() + limit
-    while True:
-        left = end - time.monotonic()
-        if left <= 0:
-            if late:
-                break
-            late, end = True, time.monotonic() + 30
-            os.kill(pid, signal.SIGTERM)
-            continue
-        if not select.select([fd], [], [], left)[0]:
-            continue
-        b = os.read(fd, 1 << 16)
-        if not b:
-            break
-        got += b
-    try:
-        verdict, text = json.loads(got)
-    except ValueError:
-        verdict, text = "FAIL", "the test's process died or hung"
-    if late:
-        verdict, text = "FAIL", f"took longer than {limit:g} s\n{text}"
-    return verdict, text
 
 
 _hidden = None
@@ -180,34 +109,7 @@ def try_again(text):
     return lost_to_preemption(text) or (may_be_unseen(text) and hides_processes())
 
 
-current = None
-
-
-def run_one(test, limit):
-    global current
-    r, w = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    start = time.monotonic()
-    pid = os.fork()
-    if not pid:
-        os.close(r)
-        child(test, w)
-    os.close(w)
-    current = pid
-    try:
-        verdict, text = read_until(r, pid, limit)
-    finally:
-        sweep(pid)
-        os.waitpid(pid, 0)
-        os.close(r)
-        current = None
-    return verdict, text, time.monotonic() - start
-
-
 def on_signal(sig, _frame):
-    if current:
-        os.kill(current, signal.SIGTERM)
     raise KeyboardInterrupt(signal.Signals(sig).name)
 
 
@@ -222,6 +124,8 @@ def options():
     p.add_argument("--timeout", type=float, metavar="S",
                    default=float(os.environ.get("TCPLENS_LIVE_TIMEOUT", "180")),
                    help="limit for one test, seconds (%(default)g)")
+    p.add_argument("-j", "--jobs", type=int, default=1, metavar="N",
+                   help="tests at a time (%(default)d); those that look at the whole machine run alone, at the end")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run the selection N times")
     p.add_argument("-f", "--failfast", action="store_true", help="stop at the first failure")
     p.add_argument("-l", "--list", action="store_true", help="print the names only")
@@ -253,20 +157,22 @@ def main():
         signal.signal(sig, on_signal)
     count = {"ok": 0, "FAIL": 0, "skip": 0}
     details, again = [], []
+    pool = Pool(opt.jobs, opt.timeout)
+    for test in tests * opt.repeat:
+        pool.submit(test)
     try:
-        for test in tests * opt.repeat:
-            verdict, text, took = run_one(test, opt.timeout)
-            tries = 1
-            while verdict == "FAIL" and tries < RETRIES and try_again(text):
-                again.append(f"---- {test.id()}, try {tries}\n{text}")
-                verdict, text, took = run_one(test, opt.timeout)
-                tries += 1
+        for ended in pool.results():
+            name, (verdict, text) = ended.test.id(), ended.outcome()
+            if verdict == "FAIL" and ended.nth < RETRIES and try_again(text):
+                again.append(f"---- {name}, try {ended.nth}\n{text}")
+                pool.submit(ended.test, ended.nth + 1)
+                continue
             count[verdict] += 1
             why = f": {text}" if verdict == "skip" else ""
-            nth = f" (try {tries})" if tries > 1 else ""
-            print(f"{verdict:4} {test.id()} ({took:.1f} s){nth}{why}", flush=True)
+            nth = f" (try {ended.nth})" if ended.nth > 1 else ""
+            print(f"{verdict:4} {name} ({ended.took:.1f} s){nth}{why}", flush=True)
             if verdict == "FAIL":
-                failure = f"---- {test.id()}\n{text}"
+                failure = f"---- {name}\n{text}"
                 if os.environ.get("TCPLENS_VM"):
                     show([failure])  # at once: the machine may not live until the end
                 else:
@@ -276,6 +182,8 @@ def main():
     except KeyboardInterrupt as e:
         details.append(f"---- ended by {e}")
         count["FAIL"] += 1
+    finally:
+        pool.end()
     if again:
         print(f"{len(again)} times a test was tried again; what had failed:")
         show(again)
