@@ -323,7 +323,9 @@ int consumer__open(struct consumer *c, const struct session_opts *o, const struc
 	*c = (struct consumer){ .o = o, .print = !o->file->write || o->file->print };
 	if (o->file->write)
 		ret = writer__open(&c->writer, o->file, info, err, errlen);
-	if (ret)
+	if (ret == -EPIPE) /* the reader has gone already: as if it went later */
+		result(c, ret, true);
+	else if (ret)
 		return ret;
 	if (!c->print)
 		return 0;
