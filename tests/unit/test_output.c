@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -102,13 +103,16 @@ static void test_stuck(void **state)
 	unsigned int next = 0, taken;
 	struct output o;
 	__u64 unwritten;
+	struct pollfd some;
 	int fds[2];
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	r.fd = fds[0];
+	some = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	assert_int_equal(output__open(&o, fds[1], LIMIT, false), 0);
 	taken = put_lines(&o, 20000, 50, &next);
+	assert_int_equal(poll(&some, 1, 60000), 1); /* its thread had its turn */
 	assert_true(o.shut);
 	assert_int_equal(taken + o.lost[0] + o.lost[1], 20000);
 	assert_false(output_reopen(&o));
