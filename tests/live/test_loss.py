@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 
-from lib import BACKEND, Case, main, quiesce, wait_until
+from lib import BACKEND, Case, main, pcapng, quiesce, wait_until
 from lib.doctor import uncounted
 from lib.lens import TCPLENS, Result, parse_json_lines, parse_summary
 from lib.proc import run
@@ -185,23 +185,31 @@ class SmallBuffer(Produced):
         self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
 
 
-    def test_pipe_that_nobody_reads(self):
-        """The same with -w -: what the pipe took is a readable beginning."""
+    def unread(self, *opts, sig):
+        """What is in a pipe that nobody reads when the signal has ended -w -; and (n, lost), as told."""
         r, w = os.pipe()
-        tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", "-w", "-", "--format", "tcpl",
-                       json=False, stdout=w)
+        tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", "-w", "-", *opts, json=False, stdout=w)
         os.close(w)
         self.end(*self.load("pingpong", "-j", "4", "-b", "1000"))
         tl.expect(r"too slow", "err")
-        tl.signal(signal.SIGINT)
-        self.assertEqual(tl.wait(), 0, tl.said())
+        tl.signal(sig)
+        self.assertEqual(tl.wait(20), 0, tl.said())
         n, lost = parse_summary(tl.err)
-        with os.fdopen(r, "rb") as f:
-            read = subprocess.run([TCPLENS, "trace", "-r", "-", "--json"], input=f.read(), capture_output=True)
-        got = [x for x in parse_json_lines(read.stdout) if x["event"] != "lost"]
-        self.assertEqual(n, len(got))
         produced = self.produced()
+        self.assertGreater(lost, 0)
         self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
+        with os.fdopen(r, "rb") as f:
+            return f.read(), n
+
+    def test_pipe_that_nobody_reads(self):
+        """The same with -w -: what the pipe took is a readable beginning."""
+        data, n = self.unread("--format", "tcpl", sig=signal.SIGINT)
+        read = subprocess.run([TCPLENS, "trace", "-r", "-", "--json"], input=data, capture_output=True)
+        self.assertEqual(n, len([x for x in parse_json_lines(read.stdout) if x["event"] != "lost"]))
+
+    def test_pcapng_that_nobody_reads(self):
+        data, n = self.unread(sig=signal.SIGTERM)
+        self.assertEqual(n, len(pcapng.File(pcapng.whole(data)).packets))
 
 
 class DefaultBuffer(Produced):

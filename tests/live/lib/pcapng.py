@@ -25,6 +25,14 @@ def _options(b):
     return found
 
 
+def whole(data):
+    """The beginning of a file that was cut: its whole blocks."""
+    at = 0
+    while at + 8 <= len(data) and at + struct.unpack_from("<I", data, at + 4)[0] <= len(data):
+        at += struct.unpack_from("<I", data, at + 4)[0]
+    return data[:at]
+
+
 class File:
     """interfaces: options of each; processes: (pid, name); packets; statistics: {interface: options}."""
 
