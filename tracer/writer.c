@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +81,14 @@ static char *file_name(const struct writer *w)
 
 static int push(struct writer *w);
 
+/* Two writers of a file would make rubbish of it.  Where there are no locks, nobody is kept from anything. */
+static int take(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return -ETXTBSY;
+	return ftruncate(fd, 0) ? -errno : 0;
+}
+
 /*
  * Its beginning is there at once: a file can be read whenever its recorder is
  * killed.  0 or a negative errno; w->path tells which file it was about.
@@ -87,17 +96,21 @@ static int push(struct writer *w);
 static int open_file(struct writer *w)
 {
 	struct stat st;
-	int err;
+	int err = 0;
 
 	free(w->path);
 	w->path = file_name(w);
 	if (!w->path)
 		return -ENAMETOOLONG;
-	w->fd = strcmp(w->o->write, "-") ? open(w->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666) :
+	w->fd = strcmp(w->o->write, "-") ? open(w->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) :
 					   fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (w->fd < 0)
 		return -errno;
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
+	if (strcmp(w->o->write, "-") && w->regular)
+		err = take(w->fd);
+	if (err)
+		return err;
 	w->written = w->tail = 0;
 	w->files++;
 	err = w->ops->begin(w);
@@ -261,7 +274,8 @@ static int fail(const struct writer *w, int ret, char *err, size_t errlen)
 {
 	const char *path = w && w->path ? w->path : "the file";
 
-	return errmsg(err, errlen, ret, "%s can't be written: %s", errmsg_quote(path, strlen(path)), strerror(-ret));
+	return errmsg(err, errlen, ret, "%s can't be written: %s", errmsg_quote(path, strlen(path)),
+		      ret == -ETXTBSY ? "another tcplens is writing it: give another name" : strerror(-ret));
 }
 
 int writer__open(struct writer **out, const struct opts_file *o, const struct writer_info *info,

@@ -225,6 +225,18 @@ class Pipes(Recorded):
         rec.stop()
         self.assertEqual(show.p.wait(60), 0, show.said())
 
+    def test_two_writers(self):
+        """The second one is refused, and the first one's file stays whole."""
+        path = self.sample()
+        with open(path, "rb") as f:
+            data = f.read()
+            fcntl.flock(f, fcntl.LOCK_EX)
+            p = self.spawn([TCPLENS, "trace", "-r", self.sample(name="other.tcpl"), "-w", path])
+            self.assertEqual(p.wait(), 1, p.said())
+            self.assertIn(b"another tcplens is writing it", p.err)
+            f.seek(0)
+            self.assertEqual(f.read(), data)
+
     def test_interrupted_while_waiting(self):
         r, w = os.pipe()
         with open(self.sample(), "rb") as f:
