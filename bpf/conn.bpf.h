@@ -307,8 +307,12 @@ static __always_inline int conn_refused(const struct conn *c)
 /* A full socket that is not a listener: do its ports pass? */
 static __always_inline int sock_ports_pass(struct sock *sk)
 {
-	return !cfg.ports || ports_pass(bpf_ntohs(RD((struct inet_sock *)sk, inet_sport)),
-					bpf_ntohs(RD(sk, __sk_common.skc_dport)));
+	__u32 ports;
+
+	if (!cfg.ports)
+		return 1;
+	ports = sock_ports(sk, 1);
+	return ports_pass(ports >> 16, ports);
 }
 
 /* The cached answer of the per-connection filters. */

@@ -106,8 +106,9 @@ static __always_inline void read_16(__u64 w[2], const void *p)
 	}
 }
 
-/* Two bytes of a packet: read as an IPv6 address is, of which 8 such numbers are an array. */
+/* Bytes of a packet: read as an IPv6 address is, of which such numbers are an array. */
 #define RAW16(p) RD(AS(struct in6_addr, p), in6_u.u6_addr16[0])
+#define RAW32(p) RD(AS(struct in6_addr, p), in6_u.u6_addr32[0])
 
 /* The same for a bit-field, as a __u64. */
 #define RD_BITS(p, f)                                                                          \

@@ -230,14 +230,14 @@ static __always_inline int on_receive(struct sk_buff *skb)
 
 	/* network_header is set after this tracepoint; data is the IP header already. */
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->data - skb->head);
-	if (!found || RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT)
+	if (!found || (found > 0 && !wire_ports_pass(&p)))
+		return 0;
+	if (RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT)
 		return 0;
 	if (found < 0) {
 		count_lost(HOOK_SEG_IN);
 		return 0;
 	}
-	if (!wire_ports_pass(&p))
-		return 0;
 	word = packet_word(&p);
 	packet_ends(&e, &p, 1);
 	tuple_of(&t, &e, dev->nd_net.net->ns.inum);

@@ -26,10 +26,11 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 
 	sk = sock_as(sk);
 	skb = AS(struct sk_buff, skb);
-	if (!sock_ports_pass(sk) || !sock_is_tcp(sk))
+	if (!sock_ports_pass(sk))
 		return 0;
 	c = conn_get(sk);
-	if (conn_refused(c))
+	/* Other protocols leave by these functions too, but are no connection of ours. */
+	if (conn_refused(c) || (!c && !sock_is_tcp(sk)))
 		return 0;
 	p.skb = skb;
 	p.len = RD(skb, len);
@@ -189,21 +190,43 @@ static __always_inline int out_full(struct packet *p, struct sock *sk, struct co
 	return segment_full(p, sk, c, &e, packet_word(p), DIR_OUT, HOOK_SEG_OUT);
 }
 
-/* What comes back will not have the socket's ports either. */
-static __always_inline int behind_port_nat(struct packet *p, struct sock *sk)
+/*
+ * Refused by its ports, before all else is looked at.  Where the packet has others
+ * than its socket there is NAT, and what comes back will not have the socket's either:
+ * its first segment must be seen (out_full()).  In a packet that is not TCP's, or in a
+ * tunnel's, what stands there may be anything: then the rest has its say.
+ */
+static __always_inline int out_ports_refused(struct sk_buff *skb, struct sock *sk)
 {
-	return packet_source(p) != RD((struct inet_sock *)sk, inet_sport) ||
-	       packet_dest(p) != RD(sk, __sk_common.skc_dport);
+	__u32 ports, wire;
+
+	if (!cfg.ports)
+		return 0;
+	ports = sock_ports(sk, 1);
+	if (ports_pass(ports >> 16, ports))
+		return 0;
+	wire = RAW32(skb->head + skb->transport_header);
+	return bpf_ntohl(wire) == ports;
+}
+
+/* A full socket that does not listen sends: is it to be looked at here?  *c: its connection. */
+static __always_inline int out_full_wanted(struct sk_buff *skb, struct sock *sk, struct conn **c)
+{
+	if (out_ports_refused(skb, sk))
+		return 0;
+	*c = conn_get(sk);
+	/* Its first segment is looked at in any case: out_full(). */
+	return !(conn_refused(*c) && (*c)->known & CONN_WIRE);
 }
 
 static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
 	struct packet p = PACKET_TRUSTED(skb);
+	int found, full = 0, synack_only = 0;
 	struct conn *c = 0;
 	struct sock *sk;
+	struct net *net;
 	__u8 state = 0;
-	__u32 netns;
-	int found, synack_only = 0;
 
 	sk = skb->sk;
 	if (!sk && skb->skb_iif)
@@ -211,43 +234,37 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	if (sk) {
 		sk = sock_as(sk);
 		state = RD(sk, __sk_common.skc_state);
-		if (state_is_full(state)) {
-			if (!sock_is_tcp(sk)) {
-				/* the raw control socket that resets go through */
-				if (sk_protocol(sk) != IPPROTO_TCP)
-					return 0;
-				state = 0;
-			} else if (state != ST_LISTEN && !cfg.out_all) {
-				/* TFO: tcp_make_synack() for a full socket, which on_xmit() does not meet. */
-				if (state != ST_SYN_RECV ||
-				    !RD((struct tcp_sock *)sk, fastopen_rsk))
-					return 0;
-				synack_only = 1;
-			}
-		}
+		full = state_is_full(state);
+	}
+	if (full && state != ST_LISTEN && cfg.out_all && !out_full_wanted(skb, sk, &c))
+		return 0;
+	if (full && !c && !sock_is_tcp(sk)) {
+		/* the raw control socket that resets go through */
+		if (sk_protocol(sk) != IPPROTO_TCP)
+			return 0;
+		full = state = 0;
+	} else if (full && state == ST_LISTEN) {
+		full = 0;
+	} else if (full && !cfg.out_all) {
+		/* TFO: tcp_make_synack() for a full socket, which on_xmit() does not meet. */
+		if (state != ST_SYN_RECV || !RD((struct tcp_sock *)sk, fastopen_rsk))
+			return 0;
+		synack_only = 1;
 	}
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->network_header);
 	if (found < 0)
 		count_lost(HOOK_SEG_OUT);
 	if (found <= 0)
 		return 0;
-	if (state && state != ST_LISTEN && state_is_full(state)) {
-		if (!sock_ports_pass(sk) && !behind_port_nat(&p, sk))
-			return 0;
-		c = conn_get(sk);
-		/* Its first segment is looked at in any case: out_full(). */
-		if (conn_refused(c) && c->known & CONN_WIRE)
-			return 0;
-	}
-	netns = skb->dev->nd_net.net->ns.inum;
+	net = skb->dev->nd_net.net;
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
-	if (sk && netns != sock_netns(sk))
+	if (sk && (__u64)net != (__u64)RD(sk, __sk_common.skc_net.net))
 		return 0;
 	if (seen_above(skb, &p) || (synack_only && !(packet_word(&p) & TF_SYN)))
 		return 0;
-	if (state && state != ST_LISTEN && state_is_full(state))
+	if (full)
 		return out_full(&p, sk, c);
-	return out_bare(&p, sk, state, netns);
+	return out_bare(&p, sk, state, net->ns.inum);
 }
 
 SEC("?tp_btf/net_dev_queue")

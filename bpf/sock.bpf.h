@@ -79,26 +79,38 @@ static __always_inline __u32 sock_netns(struct sock *sk)
 }
 
 /*
- * Both ends of any kind of socket.  The port is inet_sport, not skc_num, which
- * is already 0 at CLOSE (inet_put_port()); mini-sockets have no inet_sport.
+ * Both ports, the remote one in the lower half, as the kernel has them there too:
+ * one load.  At CLOSE skc_num is already 0 (inet_put_port()), and inet_sport tells
+ * the same port still (inet_csk_clone_lock(), __inet_bind()); mini-sockets lack that.
  */
+static __always_inline __u32 sock_ports(struct sock *sk, int full)
+{
+	__u32 pair = RD(sk, __sk_common.skc_portpair);
+	__u32 num = pair >> 16;
+
+	if (full && !num)
+		num = bpf_ntohs(RD((struct inet_sock *)sk, inet_sport));
+	return num << 16 | bpf_ntohs((__be16)pair);
+}
+
+/* Both ends of any kind of socket. */
 static __always_inline void sock_ends(struct ev_ends *e, struct sock *sk, int full)
 {
 	__u16 family = RD(sk, __sk_common.skc_family);
+	__u32 ports = sock_ports(sk, full);
 
 	if (family == AF_INET) {
-		addr_from_v4(e->laddr, RD(sk, __sk_common.skc_rcv_saddr));
-		addr_from_v4(e->raddr, RD(sk, __sk_common.skc_daddr));
+		__u64 pair = RD(sk, __sk_common.skc_addrpair); /* skc_daddr, skc_rcv_saddr */
+
+		addr_from_v4(e->laddr, pair >> 32);
+		addr_from_v4(e->raddr, pair);
 	} else {
 		sock_v6_addrs(sk, e->laddr, e->raddr);
 	}
 	/* An unbound end of a v4-mapped socket is still ::, so either end tells. */
 	e->ip = 6 - 2 * (addr_is_v4(e->raddr) | addr_is_v4(e->laddr));
-	e->rport = bpf_ntohs(RD(sk, __sk_common.skc_dport));
-	if (full)
-		e->lport = bpf_ntohs(RD((struct inet_sock *)sk, inet_sport));
-	else
-		e->lport = RD(sk, __sk_common.skc_num);
+	e->rport = ports;
+	e->lport = ports >> 16;
 	e->pad[0] = e->pad[1] = e->pad[2] = 0;
 }
 

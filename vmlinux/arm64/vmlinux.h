@@ -280,6 +280,7 @@ struct sk_buff {
 			__u8 ip_summed: 2;
 			int skb_iif;
 			__be16 protocol;
+			__u16 transport_header;
 			__u16 network_header;
 			__u16 mac_header;
 		};
@@ -363,14 +364,19 @@ enum {
 	IPPROTO_TCP = 6,
 };
 
+typedef __u64 __addrpair;
+typedef __u32 __portpair;
+
 struct sock_common {
 	union {
+		__addrpair skc_addrpair;
 		struct {
 			__be32 skc_daddr;
 			__be32 skc_rcv_saddr;
 		};
 	};
 	union {
+		__portpair skc_portpair;
 		struct {
 			__be16 skc_dport;
 			__u16 skc_num;
