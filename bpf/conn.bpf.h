@@ -217,10 +217,16 @@ static __always_inline void who_copy(struct ev_who *dst, struct conn *c)
 	}
 }
 
-/* The task owns the connection from now on. */
+/*
+ * The task owns the connection from now on.  What is slow to find out is found out
+ * before: who reads meanwhile says unknown.
+ */
 static __always_inline void conn_give(struct conn *c, struct task_struct *t, __u8 how)
 {
+	struct ev_who who;
 	int left = 3;
+
+	who_from_task(&who, t, &c->known);
 
 	/*
 	 * Its only way back is a jump: 5.10 and 6.1 refuse a step that falls
@@ -231,7 +237,7 @@ static __always_inline void conn_give(struct conn *c, struct task_struct *t, __u
 		__u32 turn = *(volatile __u32 *)&c->writes_begun + 1;
 
 		who_write_begin(c);
-		who_from_task(&c->who, t, &c->known);
+		who_take(&c->who, &who);
 		c->who.how = how;
 		c->comm_gen = rename_gen;
 		c->cred = task_cred(t);

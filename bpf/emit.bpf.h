@@ -53,6 +53,10 @@ static __always_inline void *emit_reserve(enum ev_hook hook, enum ev_type type, 
 	return 0;
 }
 
+/*
+ * A wake-up costs, and lets the reader preempt us before our program has ended: then
+ * it is left out of what other processes do meanwhile (nested.bpf.h).
+ */
 static __always_inline void emit_submit(void *rec, enum ev_hook hook)
 {
 	__u32 k = hook;
@@ -60,7 +64,7 @@ static __always_inline void emit_submit(void *rec, enum ev_hook hook)
 
 	if (st)
 		st->records++;
-	bpf_ringbuf_submit(rec, 0);
+	bpf_ringbuf_submit(rec, *(volatile __u32 *)&reader_asleep ? 0 : BPF_RB_NO_WAKEUP);
 }
 
 #endif

@@ -16,6 +16,7 @@ __u32 nat_seen = 0;
 __u32 conns_used = 0;
 __u32 lat_turn = 0;
 __u32 phase = 0;
+__u32 reader_asleep = 0;
 
 struct events_map events SEC(".maps");
 struct events_map events_back SEC(".maps");

@@ -406,6 +406,9 @@ static __always_inline __u32 phase_now(void)
 	return *(volatile __u32 *)&phase;
 }
 
+/* The reader has to be woken up: else it looks by itself (tracer/pace.h). */
+extern __u32 reader_asleep;
+
 struct last_skb_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);

@@ -6,7 +6,7 @@
  * interrupted by a softirq that comes to the same hook, or is preempted by
  * another process that does: fentry and fexit programs can be preempted, those
  * of tracepoints from 7.0 on (a46023d5616e), and our own reader, of real-time
- * priority, does so as soon as a record wakes it up.
+ * priority, does so whenever its time has come.
  *
  * So a hook that is met in system calls, and whose every event counts, has two
  * programs.  The first handles the event and leaves a mark; the second, which
@@ -15,9 +15,9 @@
  * runs first, bpf_trampoline_link_prog().)  User space counts what is left out
  * of the first, less what the second has handled, as lost.
  *
- * Between the two a process may be preempted, and then go on elsewhere.  It is so
- * each time that a record wakes the reader up, where RCU's read side is not
- * preemptible (PREEMPT_LAZY): the first program's end is where that becomes possible.
+ * Between the two a process may be preempted, and then go on elsewhere: where RCU's
+ * read side is not preemptible (PREEMPT_LAZY), the first program's end is where that
+ * becomes possible.
  */
 #ifndef TCPLENS_NESTED_BPF_H
 #define TCPLENS_NESTED_BPF_H

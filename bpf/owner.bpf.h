@@ -32,6 +32,16 @@ static __always_inline void who_from_task(struct ev_who *w, struct task_struct *
 	cgroup_bits(cgrp, known);
 }
 
+/* What who_from_task() has filled in. */
+static __always_inline void who_take(struct ev_who *w, const struct ev_who *from)
+{
+	w->pid = from->pid;
+	w->tid = from->tid;
+	w->uid = from->uid;
+	__builtin_memcpy(w->comm, from->comm, sizeof(w->comm));
+	w->cgroup_id = from->cgroup_id;
+}
+
 static __always_inline void who_none(struct ev_who *w, __u8 how)
 {
 	__builtin_memset(w, 0, sizeof(*w));

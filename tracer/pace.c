@@ -23,7 +23,13 @@ void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns
 		ns = (double)gathered_ns * (p->front / 4) / fill;
 	if (ns < PACE_MIN_NS)
 		ns = PACE_MIN_NS;
+	p->quiet_ns = fill ? 0 : p->quiet_ns + gathered_ns;
 	/* Counted from the drain's begin. */
 	took_ns += took_ns / 2;
 	p->ns = ns > took_ns ? ns : took_ns;
+}
+
+bool pace__quiet(const struct pace *p)
+{
+	return p->quiet_ns >= PACE_AWAKE_NS;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How long records are left to gather in the ring before they are drained.  A
- * wake-up costs more than all else, and while the reader lags behind, the
- * kernel wakes nobody: so the longer the better, as long as the ring can't fill
- * up and nobody has to wait for the output.
+ * wake-up costs more than all else: so there are none, and the longer the better,
+ * as long as the ring can't fill up and nobody has to wait for the output.  Only
+ * where nothing has come for a while does the reader go to sleep until it is woken
+ * up; it looks now and then, as one record may come too early to wake it up.
  *
  * The interval is in [PACE_MIN_NS, PACE_MAX_NS], smaller for small rings:
  * between two drains the ring in front should become a quarter full at the rate
@@ -13,18 +14,22 @@
 #ifndef TCPLENS_PACE_H
 #define TCPLENS_PACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <linux/types.h>
 
 #define PACE_MIN_NS 500000ULL
 #define PACE_MAX_NS 25000000ULL
+#define PACE_AWAKE_NS 5000000000ULL /* without a record */
+#define PACE_ASLEEP_NS 200000000ULL
 #define PACE_RATE 200000000ULL /* bytes per second: a million records */
 
 struct pace {
 	size_t front; /* bytes of the ring in front */
 	__u64 most_ns;
 	__u64 ns; /* the interval now: from the begin of a drain to that of the next */
+	__u64 quiet_ns; /* for how long nothing has come */
 };
 
 /* `size`: of all rings. */
@@ -37,5 +42,8 @@ void pace__init(struct pace *p, size_t front, size_t size);
  * able to take a machine over.
  */
 void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns);
+
+/* Nothing has come for so long that the reader may go to sleep. */
+bool pace__quiet(const struct pace *p);
 
 #endif

@@ -53,8 +53,8 @@ struct session {
 	struct progress progress;
 	int sigfd;
 	struct pace pace;
-	bool busy; /* records have come, so that more are left to gather */
-	__u64 drained_ns; /* when the last drain began; while idle: when the first record came */
+	bool asleep; /* programs wake us up */
+	__u64 drained_ns; /* when the last drain began; on waking up: when a record came */
 	__u64 end_ns;	  /* when to end; 0: no limit */
 	__u64 account_ns; /* when to look for losses again */
 	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
@@ -133,20 +133,29 @@ static bool asked_again(void *ctx)
 	return again;
 }
 
-/* Nanoseconds until something has to be done; -1: nothing is due. */
+static __u64 drain_due(const struct session *s)
+{
+	return s->drained_ns + (s->asleep ? PACE_ASLEEP_NS : s->pace.ns);
+}
+
+/* Nanoseconds until something has to be done. */
 static __s64 wait_ns(const struct session *s, __u64 now)
 {
-	__u64 due = s->busy ? s->drained_ns + s->pace.ns : 0;
+	__u64 due = drain_due(s);
 
-	if (s->end_ns && (!due || s->end_ns < due))
+	if (s->end_ns && s->end_ns < due)
 		due = s->end_ns;
-	if (s->tick_ns && (!due || s->tick_ns < due))
+	if (s->tick_ns && s->tick_ns < due)
 		due = s->tick_ns;
-	if (s->account_ns && (!due || s->account_ns < due))
+	if (s->account_ns && s->account_ns < due)
 		due = s->account_ns;
-	if (!due)
-		return -1;
 	return due > now ? (__s64)(due - now) : 0;
+}
+
+static void set_asleep(struct session *s, bool asleep)
+{
+	source_live__asleep(&s->live, asleep);
+	s->asleep = asleep;
 }
 
 static void drain(struct session *s)
@@ -158,8 +167,13 @@ static void drain(struct session *s)
 	pace__drained(&s->pace, s->source->fill, begin - s->drained_ns, clock_mono_ns() - begin);
 	if (n > 0 && !s->account_ns)
 		s->account_ns = begin + ACCOUNT_NS;
-	s->busy = n > 0;
 	s->drained_ns = begin;
+	if (s->asleep && s->source->fill) {
+		set_asleep(s, false);
+	} else if (!s->asleep && pace__quiet(&s->pace)) {
+		set_asleep(s, true);
+		s->drained_ns = 0; /* what came before programs knew is looked for at once */
+	}
 }
 
 static void account(struct session *s)
@@ -191,14 +205,14 @@ static void tick(struct session *s)
 	s->tick_ns += ((now - s->tick_ns) / step + 1) * step;
 }
 
-/* Waits for signals, for what is due, and for a first record; then others are left to gather. */
+/* Waits for signals, for what is due, and, asleep, for a first record; then others are left to gather. */
 static int wait_for(struct session *s, struct pollfd pfd[4])
 {
 	__s64 ns = wait_ns(s, clock_mono_ns());
 	struct timespec ts = { .tv_sec = ns / (__s64)(1000 * MS), .tv_nsec = ns % (__s64)(1000 * MS) };
 
-	pfd[0].fd = s->busy ? -1 : source__fd(s->source);
-	if (ppoll(pfd, 4, ns < 0 ? NULL : &ts, NULL) < 0)
+	pfd[0].fd = s->asleep ? source__fd(s->source) : -1;
+	if (ppoll(pfd, 4, &ts, NULL) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (pfd[1].revents)
 		on_signals(s);
@@ -207,7 +221,7 @@ static int wait_for(struct session *s, struct pollfd pfd[4])
 	if (pfd[3].revents)
 		consumer__check(&s->out);
 	if (pfd[0].revents) {
-		s->busy = true;
+		set_asleep(s, false);
 		s->drained_ns = clock_mono_ns();
 	}
 	return 0;
@@ -228,7 +242,7 @@ static void loop(struct session *s)
 
 		if (s->end_ns && now >= s->end_ns)
 			break;
-		if (s->busy && now >= s->drained_ns + s->pace.ns)
+		if (now >= drain_due(s))
 			drain(s);
 		if (s->account_ns && now >= s->account_ns)
 			account(s);
@@ -380,6 +394,7 @@ static int start(struct session *s, char *err, size_t len)
 	if (ret)
 		goto fail;
 	pace__init(&s->pace, ring_front_size(s->o->run->buffer), s->o->run->buffer);
+	s->drained_ns = clock_mono_ns();
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
 	progress__init(&s->progress, s->o->output->quiet || s->out.print);

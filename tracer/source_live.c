@@ -279,6 +279,12 @@ static void live_stop(struct source *s)
 	tcplens_bpf__detach(live_of(s)->skel);
 }
 
+/* A program that does not see it yet, and whose record we do not see yet, wakes nobody. */
+void source_live__asleep(struct source_live *s, bool asleep)
+{
+	__atomic_store_n(&s->skel->bss->reader_asleep, asleep, __ATOMIC_SEQ_CST);
+}
+
 static const struct source_ops live_ops = {
 	.fd = live_fd,
 	.drain = live_drain,

@@ -33,6 +33,9 @@ int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
 		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx);
 
 /* Safe on a zeroed struct. */
+/* While the reader sleeps, programs wake it up when there is a record. */
+void source_live__asleep(struct source_live *s, bool asleep);
+
 void source_live__free(struct source_live *s);
 
 #endif

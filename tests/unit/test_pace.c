@@ -67,6 +67,24 @@ static void test_leaves_the_cpu(void **state)
 	}
 }
 
+/* Only where nothing has come for long may the reader sleep. */
+static void test_quiet(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, MB, 8 * MB);
+	assert_false(pace__quiet(&p));
+	pace__drained(&p, 0, PACE_AWAKE_NS - 1, 0);
+	assert_false(pace__quiet(&p));
+	pace__drained(&p, 0, 1, 0);
+	assert_true(pace__quiet(&p));
+	pace__drained(&p, 8, 20 * MS, 0);
+	assert_false(pace__quiet(&p));
+	pace__drained(&p, 0, PACE_AWAKE_NS, 0);
+	assert_true(pace__quiet(&p));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +92,7 @@ int main(void)
 		cmocka_unit_test(test_by_fill),
 		cmocka_unit_test(test_front),
 		cmocka_unit_test(test_leaves_the_cpu),
+		cmocka_unit_test(test_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
