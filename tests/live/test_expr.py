@@ -67,7 +67,7 @@ class Verdicts(Case):
 
     def verdict(self, path, text):
         """tcpdump's: what of the capture passes."""
-        return parse_pcap(run(["tcpdump", "-r", path, "-w", "-", text]))
+        return parse_pcap(run(["tcpdump", "-Z", "root", "-r", path, "-w", "-", text]))
 
     def agree(self, net, text, segs, records):
         v = wire.judge(records, segs, net.a.mac)
