@@ -21,6 +21,7 @@ static int emit_oldest(struct hold *h)
 
 	h->first = (h->first + 1) % HOLD_PACKETS;
 	h->n--;
+	h->bytes -= p->ev->hdr.len;
 	return h->emit(h->ctx, p->ev, &p->notes);
 }
 
@@ -74,6 +75,7 @@ int hold_packet(struct hold *h, const struct ev_segment *s)
 	memcpy(p->ev, s, s->hdr.len);
 	outbuf_reset(&p->notes);
 	h->n++;
+	h->bytes += s->hdr.len;
 	if (h->nnotes)
 		take_notes(h, p);
 	return err;

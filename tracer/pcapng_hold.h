@@ -31,6 +31,7 @@ struct note {
 struct hold {
 	struct held ring[HOLD_PACKETS];
 	unsigned int first, n;
+	size_t bytes; /* of the records in `ring` */
 	struct note notes[HOLD_NOTES];
 	unsigned int nnotes;
 	int (*emit)(void *ctx, const struct ev_segment *s, const struct outbuf *notes);

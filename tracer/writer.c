@@ -261,11 +261,12 @@ static int next_size(struct writer *w, __u64 mono_ns)
 /* Before a record, as tcpdump does. */
 static int rotate(struct writer *w, __u64 mono_ns)
 {
+	size_t held = w->o->size && w->ops->held ? w->ops->held(w) : 0;
 	int err = 0;
 
 	if (w->rotate_ns && mono_ns >= w->rotate_ns)
 		err = next_period(w, mono_ns);
-	if (!err && !w->done && w->o->size && w->written + w->out.len > w->o->size)
+	if (!err && !w->done && w->o->size && w->written + w->out.len + held > w->o->size)
 		err = next_size(w, mono_ns);
 	return err;
 }
@@ -349,7 +350,7 @@ int writer__event(struct writer *w, const struct ev_hdr *ev)
 		w->lost[ev->hook] += ((const struct ev_lost *)ev)->count;
 	else if (writer__counts(w, ev))
 		w->records++;
-	if (!w->ops->holds && writer__counts(w, ev))
+	if (!w->ops->held && writer__counts(w, ev))
 		writer__appended(w, ev->hook);
 	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
 }

@@ -41,7 +41,6 @@ struct writer_ops {
 	unsigned int need;  /* NEED_* that this format adds to the view's */
 	__u32 events;	    /* FIELD_IN() of the records that it wants besides the view's */
 	__u32 counts;	    /* FIELD_IN() of those that are counted; 0: all */
-	bool holds;	    /* appends a record later than it gets it, and calls writer__appended() then */
 	/* Once, before the first file; may be NULL. 0 or a negative errno. */
 	int (*open)(struct writer *w);
 	/* The next three append to w->out: 0, or a negative errno. */
@@ -58,6 +57,11 @@ struct writer_ops {
 	int (*clock)(struct writer *w, __u64 mono_ns);
 	/* The view's interval is over, and what was gathered in it is written; may be NULL. */
 	int (*tick)(struct writer *w, __u64 mono_ns);
+	/*
+	 * About how many bytes the format holds back.  NULL: none; else it appends a record
+	 * later than it gets it, and calls writer__appended() then.
+	 */
+	size_t (*held)(const struct writer *w);
 	/* The end of every file; may be NULL. It must also work where `event` failed. */
 	int (*end)(struct writer *w, __u64 mono_ns);
 	/* How much of these n bytes, appended since a flush, is whole: where a full disk's file is cut. */

@@ -296,6 +296,14 @@ static int png_flush(struct writer *w, __u64 mono_ns, bool last)
 	return hold_flush(&g->hold, last ? ~0ULL : mono_ns > HOLD_NS ? mono_ns - HOLD_NS : 0);
 }
 
+/* A packet's block takes about as much as its record. */
+static size_t png_held(const struct writer *w)
+{
+	const struct pcapng *g = w->priv;
+
+	return g->hold.bytes;
+}
+
 /* Nobody knows which device a lost record was of: the first one's account has all. */
 static void put_statistics(struct pcapng *g, __u32 interface, __u64 mono_ns)
 {
@@ -341,11 +349,11 @@ const struct writer_ops writer_pcapng_ops = {
 	.need = NEED_PACKETS | NEED_SEGMENTS | NEED_STATES | NEED_LOSS,
 	.events = FIELD_IN(EV_SEGMENT) | FIELD_IN(EV_STATE) | TROUBLE | FIELD_IN(EV_LOST) | EVENTS_PACKETS,
 	.counts = FIELD_IN(EV_SEGMENT),
-	.holds = true,
 	.open = png_open,
 	.begin = png_begin,
 	.event = png_event,
 	.flush = png_flush,
+	.held = png_held,
 	.end = png_end,
 	.whole = pcapng_whole,
 	.end_size = png_end_size,

@@ -225,6 +225,7 @@ class Tshark(Files):
         self.assertGreater(len(files), 2, "nothing was rotated")
         total, seen = 0, set()
         for path in files:
+            self.assertLess(os.path.getsize(path), 10000)
             f = self.read(path)
             for p in f.packets:
                 self.assertEqual(p.process, (p.pid, "alpha"))
