@@ -102,11 +102,17 @@ def lost_to_preemption(text):
     preempted does that when several processes are within the same hook on one CPU, of which an
     emulated machine has one only, and much time.  tcplens has told it; the test proves nothing.
     """
-    return os.environ.get("TCPLENS_VM") and "records were lost (left out)" in text
+    return "records were lost (left out)" in text
 
 
-def try_again(text):
-    return lost_to_preemption(text) or (may_be_unseen(text) and hides_processes())
+def try_again(text, nth):
+    """
+    An emulated machine is ten times slower than the tests were made for, and stands still for as long
+    as its host has other work: what fails there is tried once more, and told.
+    """
+    if os.environ.get("TCPLENS_VM"):
+        return nth == 1 or lost_to_preemption(text)
+    return may_be_unseen(text) and hides_processes()
 
 
 def on_signal(sig, _frame):
@@ -163,7 +169,7 @@ def main():
     try:
         for ended in pool.results():
             name, (verdict, text) = ended.test.id(), ended.outcome()
-            if verdict == "FAIL" and ended.nth < RETRIES and try_again(text):
+            if verdict == "FAIL" and ended.nth < RETRIES and try_again(text, ended.nth):
                 again.append(f"---- {name}, try {ended.nth}\n{text}")
                 pool.submit(ended.test, ended.nth + 1)
                 continue
