@@ -23,7 +23,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from lib.pool import Pool  # noqa: E402
+from pool import Pool  # noqa: E402  (not of lib: that reads TCPLENS_BACKEND, which is set below)
 
 
 def flatten(suite):
