@@ -17,16 +17,6 @@ import unittest
 GRACE = 30  # seconds for a test's own clean-up when its time is up
 
 
-def alone(test):
-    """Marks a test, or a class of them, that looks at the whole machine: no other runs beside it."""
-    test.alone = True
-    return test
-
-
-def is_alone(test):
-    return getattr(test, "alone", False) or getattr(getattr(test, test._testMethodName), "alone", False)
-
-
 def _verdict(result):
     bad = result.failures + result.errors
     if bad or result.unexpectedSuccesses:
@@ -114,22 +104,22 @@ class Running:
 class Pool:
     """
     Runs what is submitted, `jobs` at a time.  Behind all others come, one by one, those that
-    are to be alone and those that are tried again.
+    are tried again.
     """
 
     def __init__(self, jobs, limit):
         self.jobs, self.limit = jobs, limit
-        self.queue, self.lonely = collections.deque(), collections.deque()
+        self.queue, self.again = collections.deque(), collections.deque()
         self.running = []
 
     def submit(self, test, nth=1):
-        (self.lonely if nth > 1 or is_alone(test) else self.queue).append((test, nth))
+        (self.again if nth > 1 else self.queue).append((test, nth))
 
     def _fill(self):
         while self.queue and len(self.running) < self.jobs:
             self.running.append(Running(*self.queue.popleft(), self.limit))
-        if self.lonely and not self.running:
-            self.running.append(Running(*self.lonely.popleft(), self.limit))
+        if self.again and not self.running:
+            self.running.append(Running(*self.again.popleft(), self.limit))
 
     def _wait(self):
         """Those that have ended, or had to be."""

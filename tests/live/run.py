@@ -106,12 +106,8 @@ def left_out(text):
 
 
 def try_again(text, nth):
-    """
-    An emulated machine is ten times slower than the tests were made for, and stands still for as long
-    as its host has other work: what fails there is tried once more, and told.
-    """
     if os.environ.get("TCPLENS_VM"):
-        return nth == 1 or left_out(text)
+        return left_out(text)
     return (nth == 1 and left_out(text)) or (may_be_unseen(text) and hides_processes())
 
 
@@ -131,7 +127,7 @@ def options():
                    default=float(os.environ.get("TCPLENS_LIVE_TIMEOUT", "180")),
                    help="limit for one test, seconds (%(default)g)")
     p.add_argument("-j", "--jobs", type=int, default=1, metavar="N",
-                   help="tests at a time (%(default)d); those that look at the whole machine run alone, at the end")
+                   help="tests at a time (%(default)d); what is tried again runs alone, at the end")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run the selection N times")
     p.add_argument("-f", "--failfast", action="store_true", help="stop at the first failure")
     p.add_argument("-l", "--list", action="store_true", help="print the names only")
