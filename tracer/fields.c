@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* Each field: its name, what it is, in which records, and who finds its value. */
 #include "fields_get.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* Fields of an attempt to connect, and of a whole connection. */
 #include "fields_get.h"
 

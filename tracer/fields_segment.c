@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* Fields of a segment, of its socket at that moment, and of a state change. */
 #include "fields_get.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* Fields of what went wrong, of waits, and of sums. */
 #include "fields_get.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* Fields of all records: when it was, whose it is, and the two ends. */
 #include "fields_get.h"
 
