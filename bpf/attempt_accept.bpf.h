@@ -48,26 +48,26 @@ static __always_inline int attempt_accepted_nested(struct sock *ret)
 }
 
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(attempt_accept4, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
+int FUNC_PROG(attempt_accept4, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
 {
 	return attempt_accepted_first(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(attempt_accept4_nested, struct sock *sk, int flags, int *err, bool kern,
+int FUNC_PROG(attempt_accept4_nested, struct sock *sk, int flags, int *err, bool kern,
 	     struct sock *ret)
 {
 	return attempt_accepted_nested(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(attempt_accept2, struct sock *sk, void *arg, struct sock *ret)
+int FUNC_PROG(attempt_accept2, struct sock *sk, void *arg, struct sock *ret)
 {
 	return attempt_accepted_first(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(attempt_accept2_nested, struct sock *sk, void *arg, struct sock *ret)
+int FUNC_PROG(attempt_accept2_nested, struct sock *sk, void *arg, struct sock *ret)
 {
 	return attempt_accepted_nested(ret);
 }

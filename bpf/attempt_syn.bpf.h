@@ -54,7 +54,7 @@ static __always_inline int on_attempt_dropped(struct sk_buff *skb, int reason)
 }
 
 SEC("?tp_btf/kfree_skb")
-int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
+int TP_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 {
 	twin_done(TWIN_ATTEMPT_DROPPED, skb);
 	on_attempt_dropped(skb, reason);
@@ -62,7 +62,7 @@ int BPF_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 }
 
 SEC("?tp_btf/kfree_skb")
-int BPF_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
+int TP_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
 {
 	if (!twin_wanted(TWIN_ATTEMPT_DROPPED, skb, HOOK_ATTEMPT))
 		return 0;

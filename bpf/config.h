@@ -115,7 +115,9 @@ struct config {
 	__u8 expr;	    /* expr_match() is the user's pcap-filter expression */
 	__u8 emit_life;
 	__u8 emit_latency;
-	__u8 pad[6];
+	__u8 keep_func;	    /* keep.bpf.h: programs of fentry and fexit can be preempted */
+	__u8 keep_tp;	    /* … those of tracepoints, too (7.0) */
+	__u8 pad[4];
 	__u32 snap;	    /* bytes of payload in ev_raw */
 	__u32 raw_max;	    /* bytes of a record with payload */
 	__u8 atomics; /* atomic operations that return a value are there (5.12) */

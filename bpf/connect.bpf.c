@@ -120,7 +120,7 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(attempt_state, struct sock *sk, int old, int new)
+int TP_PROG(attempt_state, struct sock *sk, int old, int new)
 {
 	twin_done(TWIN_ATTEMPT_STATE, sk);
 	on_attempt_state(sk, old, new);
@@ -128,7 +128,7 @@ int BPF_PROG(attempt_state, struct sock *sk, int old, int new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(attempt_state_nested, struct sock *sk, int old, int new)
+int TP_PROG(attempt_state_nested, struct sock *sk, int old, int new)
 {
 	if (!twin_wanted(TWIN_ATTEMPT_STATE, sk, HOOK_ATTEMPT))
 		return 0;
@@ -137,7 +137,7 @@ int BPF_PROG(attempt_state_nested, struct sock *sk, int old, int new)
 
 /* Never accepted, or never heard of again. */
 SEC("?tp_btf/tcp_destroy_sock")
-int BPF_PROG(attempt_gone, struct sock *sk)
+int TP_PROG(attempt_gone, struct sock *sk)
 {
 	struct attempt *a = attempt_get(sk);
 

@@ -3,6 +3,7 @@
 #ifndef TCPLENS_IO_BPF_H
 #define TCPLENS_IO_BPF_H
 
+#include "keep.bpf.h"
 #include "fd.bpf.h"
 #include "latency.bpf.h"
 
@@ -25,7 +26,7 @@ static __always_inline int on_io(struct sock *sk)
 }
 
 SEC("?fentry/tcp_sendmsg")
-int BPF_PROG(send_fentry, struct sock *sk)
+int FUNC_PROG(send_fentry, struct sock *sk)
 {
 	return on_io(sk);
 }
@@ -37,7 +38,7 @@ int BPF_KPROBE(send_kprobe, struct sock *sk)
 }
 
 SEC("?fentry/tcp_recvmsg")
-int BPF_PROG(recv_fentry, struct sock *sk)
+int FUNC_PROG(recv_fentry, struct sock *sk)
 {
 	return on_io(sk);
 }
@@ -50,27 +51,27 @@ int BPF_KPROBE(recv_kprobe, struct sock *sk)
 
 /* 6.16: before the data is handed to the network, so the first segment is right already. */
 SEC("?tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(send_locked_tp, struct sock *sk)
+int TP_PROG(send_locked_tp, struct sock *sk)
 {
 	return on_io(sk);
 }
 
 /* 6.3 (6e6eda44b939): when the call returns; other protocols as well. */
 SEC("?tp_btf/sock_send_length")
-int BPF_PROG(send_tp, struct sock *sk)
+int TP_PROG(send_tp, struct sock *sk)
 {
 	return on_io(sk);
 }
 
 SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(recv_tp, struct sock *sk)
+int TP_PROG(recv_tp, struct sock *sk)
 {
 	return on_io(sk);
 }
 
 /* In the reader's call, after copying and before the ACK that makes room known. */
 SEC("?tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(recv_space_tp, struct sock *sk)
+int TP_PROG(recv_space_tp, struct sock *sk)
 {
 	return on_io(sk);
 }
@@ -119,13 +120,13 @@ static __always_inline int on_accept(struct sock *sk)
  * at the end.
  */
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(accept4_fexit, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
+int FUNC_PROG(accept4_fexit, struct sock *sk, int flags, int *err, bool kern, struct sock *ret)
 {
 	return on_accept(ret);
 }
 
 SEC("?fexit/inet_csk_accept")
-int BPF_PROG(accept2_fexit, struct sock *sk, void *arg, struct sock *ret)
+int FUNC_PROG(accept2_fexit, struct sock *sk, void *arg, struct sock *ret)
 {
 	return on_accept(ret);
 }
@@ -141,7 +142,7 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
  * took.  Each system call of the machine passes here: for `latency` only.
  */
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
+int TP_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
 {
 	if (ret < 0 || !is_accept(regs, SYSCALL_NR(regs)))
 		return 0;
@@ -150,7 +151,7 @@ int BPF_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
 
 /* Processes get their credentials at fork and exec (where accept() itself is not seen). */
 SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(cred_forked, struct task_struct *parent, struct task_struct *child)
+int TP_PROG(cred_forked, struct task_struct *parent, struct task_struct *child)
 {
 	cred_learn(child);
 	return 0;
@@ -158,7 +159,7 @@ int BPF_PROG(cred_forked, struct task_struct *parent, struct task_struct *child)
 
 /* After commit_creds() (begin_new_exec()). */
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(cred_exec, struct task_struct *t)
+int TP_PROG(cred_exec, struct task_struct *t)
 {
 	cred_learn(t);
 	return 0;
@@ -166,7 +167,7 @@ int BPF_PROG(cred_exec, struct task_struct *t)
 
 /* A name changed: exec, or prctl(PR_SET_NAME). */
 SEC("?tp_btf/task_rename")
-int BPF_PROG(renamed, struct task_struct *t)
+int TP_PROG(renamed, struct task_struct *t)
 {
 	__sync_fetch_and_add(&rename_gen, 1);
 	return 0;
@@ -174,7 +175,7 @@ int BPF_PROG(renamed, struct task_struct *t)
 
 /* Children of -- COMMAND belong to it. */
 SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
+int TP_PROG(forked, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
 	__u8 one = 1;

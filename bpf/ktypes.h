@@ -35,7 +35,11 @@
 /* Functions of the kernel that are called. */
 #define KFUNCS(X)                                                                              \
 	X(bpf_rdonly_cast)                                                                     \
-	X(bpf_dynptr_from_skb)
+	X(bpf_dynptr_from_skb)                                                                 \
+	X(bpf_preempt_disable)                                                                 \
+	X(bpf_preempt_enable)                                                                  \
+	X(bpf_local_irq_save)                                                                  \
+	X(bpf_local_irq_restore)
 
 #define KTYPE_FIRST 0x7c000000
 #define KFUNC_FIRST 0x7d000000

@@ -6,7 +6,8 @@
  * interrupted by a softirq that comes to the same hook, or is preempted by
  * another process that does: fentry and fexit programs can be preempted, those
  * of tracepoints from 7.0 on (a46023d5616e), and our own reader, of real-time
- * priority, does so whenever its time has come.
+ * priority, does so whenever its time has come.  (Where they can, programs do not
+ * let themselves be preempted: keep.bpf.h.)
  *
  * So a hook that is met in system calls, and whose every event counts, has two
  * programs.  The first handles the event and leaves a mark; the second, which
@@ -22,6 +23,7 @@
 #ifndef TCPLENS_NESTED_BPF_H
 #define TCPLENS_NESTED_BPF_H
 
+#include "keep.bpf.h"
 #include "store.bpf.h"
 
 /*

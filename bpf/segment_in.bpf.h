@@ -93,7 +93,7 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_established")
-int BPF_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
 {
 	twin_done(TWIN_IN_EST, skb);
 	on_rcv(sk, skb);
@@ -101,7 +101,7 @@ int BPF_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_established")
-int BPF_PROG(in_est_nested, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(in_est_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_IN_EST, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }
@@ -113,7 +113,7 @@ int BPF_KPROBE(in_est_kprobe, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_state_process")
-int BPF_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
 {
 	twin_done(TWIN_IN_STATE, skb);
 	on_rcv(sk, skb);
@@ -121,7 +121,7 @@ int BPF_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_state_process")
-int BPF_PROG(in_state_nested, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(in_state_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_IN_STATE, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }
@@ -159,7 +159,7 @@ static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, s
 }
 
 SEC("?fentry/tcp_timewait_state_process")
-int BPF_PROG(in_tw_fentry, struct inet_timewait_sock *tw, struct sk_buff *skb)
+int FUNC_PROG(in_tw_fentry, struct inet_timewait_sock *tw, struct sk_buff *skb)
 {
 	return on_rcv_mini((struct sock *)tw, skb, 0);
 }
@@ -171,7 +171,7 @@ int BPF_KPROBE(in_tw_kprobe, struct inet_timewait_sock *tw, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_check_req")
-int BPF_PROG(in_req_fentry, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+int FUNC_PROG(in_req_fentry, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
 {
 	return on_rcv_mini((struct sock *)req, skb, sk);
 }
@@ -340,7 +340,7 @@ static __always_inline int on_no_socket(struct sk_buff *skb)
  * socket, or for none, answer segments that were reported already.)
  */
 SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
+int TP_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
 {
 	struct packet p = {};
 	struct ev_ends e;
@@ -365,7 +365,7 @@ int BPF_PROG(in_refused, struct sock *sk, struct sk_buff *skb)
 
 /* 5.17 (c504e5c2f964): kfree_skb tells the reason; the numbers differ, the names do not. */
 SEC("?tp_btf/kfree_skb")
-int BPF_PROG(in_dropped, struct sk_buff *skb, void *location, int reason)
+int TP_PROG(in_dropped, struct sk_buff *skb, void *location, int reason)
 {
 	if (reason != (int)bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))
 		return 0;

@@ -42,7 +42,7 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 }
 
 SEC("?fentry/ip_queue_xmit")
-int BPF_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
 {
 	twin_done(TWIN_OUT4, skb);
 	on_xmit(sk, skb, 4);
@@ -50,7 +50,7 @@ int BPF_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/ip_queue_xmit")
-int BPF_PROG(out4_nested, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(out4_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_OUT4, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 4) : 0;
 }
@@ -62,7 +62,7 @@ int BPF_KPROBE(out4_kprobe, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/inet6_csk_xmit")
-int BPF_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
 {
 	twin_done(TWIN_OUT6, skb);
 	on_xmit(sk, skb, 6);
@@ -70,7 +70,7 @@ int BPF_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/inet6_csk_xmit")
-int BPF_PROG(out6_nested, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(out6_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_OUT6, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 6) : 0;
 }

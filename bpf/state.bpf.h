@@ -184,7 +184,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(state_change, struct sock *sk, int old, int new)
+int TP_PROG(state_change, struct sock *sk, int old, int new)
 {
 	twin_done(TWIN_STATE, sk);
 	on_state(sk, old, new);
@@ -192,7 +192,7 @@ int BPF_PROG(state_change, struct sock *sk, int old, int new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(state_nested, struct sock *sk, int old, int new)
+int TP_PROG(state_nested, struct sock *sk, int old, int new)
 {
 	if (!twin_wanted(TWIN_STATE, sk, HOOK_STATE))
 		return 0;
@@ -228,7 +228,7 @@ static __always_inline void on_gone(struct sock *sk)
 
 /* tcp_v4_destroy_sock(), which both IP versions end in. */
 SEC("?tp_btf/tcp_destroy_sock")
-int BPF_PROG(sock_gone, struct sock *sk)
+int TP_PROG(sock_gone, struct sock *sk)
 {
 	twin_done(TWIN_GONE, sk);
 	on_gone(sk);
@@ -236,7 +236,7 @@ int BPF_PROG(sock_gone, struct sock *sk)
 }
 
 SEC("?tp_btf/tcp_destroy_sock")
-int BPF_PROG(gone_nested, struct sock *sk)
+int TP_PROG(gone_nested, struct sock *sk)
 {
 	if (twin_wanted(TWIN_GONE, sk, HOOK_LIFE))
 		on_gone(sk);

@@ -28,6 +28,7 @@
 #define TRY_FUNCTION "tcp_rcv_established"
 #define KFUNC_DIRECT "bpf_rdonly_cast"
 #define KFUNC_DYNPTR "bpf_dynptr_from_skb"
+#define KFUNC_KEEP "bpf_local_irq_save" /* 6.14; the last of those that keep.bpf.h calls */
 
 /* libbpf's own words are for who asks for them: LIBBPF_DEBUG=1. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -355,7 +356,13 @@ static int open_backend(struct attach *a, enum backend b, struct tcplens_bpf **s
 	w.dynptr = w.direct && (a->o->need & NEED_RAW) && a->o->snap &&
 		   kbtf__id(a->btf, KFUNC_DYNPTR, BTF_KIND_FUNC);
 	w.expr = a->o->expr != NULL;
+	w.keep = kbtf__id(a->btf, KFUNC_KEEP, BTF_KIND_FUNC);
 	err = open_with(a, b, w, skel);
+	/* 6.14 has it, but calls no global function then. */
+	if (err && w.keep) {
+		w.keep = false;
+		err = open_with(a, b, w, skel);
+	}
 	if (err && w.dynptr) {
 		w.dynptr = false;
 		err = open_with(a, b, w, skel);

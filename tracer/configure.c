@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "configure.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,6 +123,18 @@ static void configure_rings(struct tcplens_bpf *skel, struct config *cfg, __u32 
 				 cfg->ring_back ? size : (__u32)sysconf(_SC_PAGESIZE));
 }
 
+/*
+ * Which programs can be preempted (keep.bpf.h).  The types tell nothing of it: a kernel that
+ * can be preempted has it in its name, and tracepoints let it happen from 7.0 on.
+ */
+static void configure_keep(struct config *cfg, bool can)
+{
+	struct utsname u;
+
+	cfg->keep_func = can && !uname(&u) && strstr(u.version, "PREEMPT");
+	cfg->keep_tp = cfg->keep_func && strtoul(u.release, NULL, 10) >= 7;
+}
+
 void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct attach_opts *o,
 		      enum backend b, struct way w)
 {
@@ -136,6 +151,7 @@ void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct at
 	cfg->emit_segments = !!(o->need & NEED_SEGMENTS);
 	cfg->emit_states = !!(o->need & NEED_STATES);
 	cfg->outlier_ns = o->outlier_ns;
+	configure_keep(cfg, w.keep);
 	configure_raw(skel, cfg, o, w);
 	configure_tracks(skel, cfg, o);
 	configure_why(skel, btf, cfg, o, b);

@@ -13,6 +13,7 @@ struct way {
 	bool dynptr; /* config.dynptr */
 	bool expr;   /* config.expr: its program is accepted */
 	bool atomics; /* config.atomics: by open_skel() */
+	bool keep;   /* config.keep_func and keep_tp, where needed */
 };
 
 /* For an opened skeleton that is not loaded yet. */
