@@ -16,17 +16,41 @@
 #define RECORD_LEN_MAX 65528 /* what a __u16 can say, in 8s */
 #define RECORD_MAX 65536
 
-__u32 rec_sum(const void *p, size_t n)
+/* `first`: what the first 8 bytes count as. */
+static __u32 sum_from(__u64 first, const char *p, size_t n)
 {
-	const char *c = p;
-	__u64 a = n, b = 0, w;
+	__u64 a = n + first, b = a, w;
 
-	for (size_t i = 0; i < n; i += 8) {
-		memcpy(&w, c + i, 8);
+	for (size_t i = 8; i < n; i += 8) {
+		memcpy(&w, p + i, 8);
 		a += w;
 		b += a;
 	}
 	return ((a ^ (b << 32 | b >> 32)) * 0x9e3779b97f4a7c15ULL) >> 40;
+}
+
+static __u64 first_word(const void *p)
+{
+	__u64 w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+__u32 rec_sum(const void *p, size_t n)
+{
+	return n ? sum_from(first_word(p), p, n) : sum_from(0, p, 0);
+}
+
+/*
+ * As if the check itself were 0.  It is not written for that: to read 8 bytes of which
+ * some were written just now, and on their own, is to wait for these.
+ */
+static __u32 record_sum(const void *record, size_t n)
+{
+	static const struct ev_hdr check = { .pad = { 0xff, 0xff, 0xff } };
+
+	return sum_from(first_word(record) & ~first_word(&check), record, n);
 }
 
 static void put_check(struct ev_hdr *ev, __u32 sum)
@@ -43,8 +67,7 @@ static __u32 get_check(const struct ev_hdr *ev)
 
 void rec_seal(void *record, size_t n)
 {
-	put_check(record, 0);
-	put_check(record, rec_sum(record, n));
+	put_check(record, record_sum(record, n));
 }
 
 /* Signals come by a descriptor: a read() that waits would not see them. */
@@ -276,7 +299,6 @@ static int get_record(struct rec_reader *r, const struct ev_hdr **out, char *err
 	ssize_t n = fill(r, sizeof(struct ev_hdr));
 	const struct ev_hdr *in;
 	struct ev_hdr clean;
-	__u32 sum;
 
 	if (n < 0)
 		return cannot_read(n, err, errlen);
@@ -291,10 +313,9 @@ static int get_record(struct rec_reader *r, const struct ev_hdr **out, char *err
 	if ((size_t)n < clean.len)
 		return cut_off(r, err, errlen);
 	in = (const struct ev_hdr *)(r->buf + r->at);
-	sum = get_check(in);
-	put_check((struct ev_hdr *)in, 0);
-	if (rec_sum(in, in->len) != sum)
+	if (record_sum(in, in->len) != get_check(in))
 		return damaged(r, "a record is not as it was written", err, errlen);
+	put_check((struct ev_hdr *)in, 0);
 	*out = in;
 	return 1;
 }
