@@ -16,12 +16,15 @@ def _sum(b):
     return ~s & 0xffff
 
 
-def frame(smac, dmac, src, dst, sport, dport, flags, seq=0, ack=0, data=b"", win=1000, times=None, flip=0):
-    """An Ethernet frame with one TCP segment; `times`: its timestamps; the checksum is right but for `flip`."""
+def frame(smac, dmac, src, dst, sport, dport, flags, seq=0, ack=0, data=b"", win=1000, times=None, flip=0, opts=b""):
+    """
+    An Ethernet frame with one TCP segment; `times`: its timestamps, before the other `opts`, of
+    which there are whole words; the checksum is right but for `flip`.
+    """
     v6 = ":" in dst
     family = socket.AF_INET6 if v6 else socket.AF_INET
     s, d = socket.inet_pton(family, src), socket.inet_pton(family, dst)
-    opts = struct.pack("!BBBBII", 1, 1, 8, 10, *(x & 0xffffffff for x in times)) if times else b""
+    opts = struct.pack("!BBBBII", 1, 1, 8, 10, *(x & 0xffffffff for x in times)) + opts if times else opts
     word = 5 + len(opts) // 4 << 12 | sum(1 << FLAGS.index(f) for f in flags)
 
     def header(check):
