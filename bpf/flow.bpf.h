@@ -164,7 +164,62 @@ int BPF_PROG(flow_read_tp, struct sock *sk)
 	if (cfg.emit_life && !seq_before(copied, end))
 		life_unread(sk, f.t, now, 0);
 	if (cfg.emit_latency)
-		lat_on_read(f.c, f.t, &f.e, copied, end, now);
+		lat_on_read(sk, f.c, f.t, &f.e, copied, end, now);
+	return 0;
+}
+
+/*
+ * Where the calls that read begin: tcp_recvmsg() takes packet by packet,
+ * tcp_splice_read() has several rounds, tcp_getsockopt() may map data
+ * (TCP_ZEROCOPY_RECEIVE).
+ */
+SEC("?fentry/tcp_recvmsg")
+int BPF_PROG(call_recv_fentry, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+SEC("?kprobe/tcp_recvmsg")
+int BPF_KPROBE(call_recv_kprobe, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+SEC("?fentry/tcp_splice_read")
+int BPF_PROG(call_splice_fentry, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+SEC("?kprobe/tcp_splice_read")
+int BPF_KPROBE(call_splice_kprobe, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+SEC("?fentry/tcp_getsockopt")
+int BPF_PROG(call_map_fentry, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+SEC("?kprobe/tcp_getsockopt")
+int BPF_KPROBE(call_map_kprobe, void *arg)
+{
+	lat_on_call();
+	return 0;
+}
+
+/* 6.3: where several calls are one system call (io_uring_enter()), or are made by no process. */
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(call_recv_tp, void *arg)
+{
+	lat_on_call();
 	return 0;
 }
 

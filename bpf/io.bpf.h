@@ -139,11 +139,13 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 
 /*
  * The end of accept() where functions can't be hooked, for the time that it
- * took.  Each system call of the machine passes here: for `latency` only.
+ * took, and of each call that may have read.  Each system call of the machine
+ * passes here: for `latency` only.
  */
 SEC("?tp_btf/sys_exit")
-int TP_PROG(accept_exit_tp, struct pt_regs *regs, long ret)
+int TP_PROG(call_end_tp, struct pt_regs *regs, long ret)
 {
+	lat_on_call();
 	if (ret < 0 || !is_accept(regs, SYSCALL_NR(regs)))
 		return 0;
 	return on_accept(sock_of_fd(ret));

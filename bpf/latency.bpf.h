@@ -203,9 +203,40 @@ static __always_inline void sendq_done(struct conn *c, struct track *t,
 	q->n = n - i - 1;
 }
 
-/* The process has read up to `copied`: the wait of the byte it began with. */
-static __always_inline void recvq_done(struct conn *c, struct track *t,
-				       const struct ev_ends *e, __u32 copied, __u32 rcv_nxt, __u64 now)
+/* A thread is about to make a call that may read, or has made one. */
+static __always_inline void lat_on_call(void)
+{
+	calls[(__u32)bpf_get_current_pid_tgid() & (CALLS - 1)]++;
+}
+
+struct inet_connection_sock___ulp {
+	const void *icsk_ulp_ops; /* TLS in the kernel, say, which reads by itself, in whose time ever */
+} __attribute__((preserve_access_index));
+
+/*
+ * Does this thread take one piece more in the call in which it took the last
+ * one?  Data is taken packet by packet.  Not if it is the kernel that reads:
+ * nobody tells where a call of its begins.
+ */
+static __always_inline int lat_same_call(struct sock *sk, struct track *t)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), call = calls[tid & (CALLS - 1)];
+	struct inet_connection_sock___ulp *icsk = (void *)sk;
+	int same = t->reader == tid && t->read_call == call;
+
+	t->reader = tid;
+	t->read_call = call;
+	if (!same || task_is_kernel((void *)bpf_get_current_task()))
+		return 0;
+	return !bpf_core_field_exists(icsk->icsk_ulp_ops) || !BPF_CORE_READ(icsk, icsk_ulp_ops);
+}
+
+/*
+ * The process has read up to `copied`: the wait of the byte it began with, if
+ * this is the call's first piece.
+ */
+static __always_inline void recvq_done(struct conn *c, struct track *t, const struct ev_ends *e,
+				       int same_call, __u32 copied, __u32 rcv_nxt, __u64 now)
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = DIR_IN };
 	struct marks *q;
@@ -213,7 +244,8 @@ static __always_inline void recvq_done(struct conn *c, struct track *t,
 
 	if (!t->rx.ns || !seq_before(t->rx.seq, copied))
 		return;
-	lat_add(c, e, lat_part(t, PART_RECVQ), now, t->rx.ns);
+	if (!same_call)
+		lat_add(c, e, lat_part(t, PART_RECVQ), now, t->rx.ns);
 	q = bpf_map_lookup_elem(&marks, &k);
 	if (copied == rcv_nxt) {
 		t->rx.ns = 0;
@@ -271,10 +303,13 @@ static __always_inline void lat_on_ack(struct sock *sk, struct conn *c, struct t
 	t->rtt.ns = 0;
 }
 
-static __always_inline void lat_on_read(struct conn *c, struct track *t,
+static __always_inline void lat_on_read(struct sock *sk, struct conn *c, struct track *t,
 					const struct ev_ends *e, __u32 copied, __u32 rcv_nxt, __u64 now)
 {
-	recvq_done(c, t, e, copied, rcv_nxt, now);
+	if (t->copied == copied)
+		return; /* MSG_PEEK, or nothing was there */
+	t->copied = copied;
+	recvq_done(c, t, e, lat_same_call(sk, t), copied, rcv_nxt, now);
 	t->read_ns = now;
 }
 

@@ -15,6 +15,7 @@ __u8 port_bits[PORTS] = {};
 __u32 nat_seen = 0;
 __u32 conns_used = 0;
 __u32 lat_turn = 0;
+__u32 calls[CALLS] = {};
 __u32 phase = 0;
 __u32 reader_asleep = 0;
 

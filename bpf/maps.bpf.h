@@ -129,7 +129,9 @@ struct track {
 	__u8 by;
 	__u8 bits;    /* TRACK_*; written under the socket's lock */
 	__u8 in_send; /* within a call whose first byte is marked */
-	__u8 pad[4];
+	__u32 copied; /* read up to here */
+	__u32 reader; /* the thread that read last, */
+	__u32 read_call; /* and its calls[] then */
 };
 
 /* Marks behind the first one, oldest first. */
@@ -258,6 +260,10 @@ extern struct lat_map lat1 SEC(".maps");
 
 /* Which of the two is in use: its lowest bit. */
 extern __u32 lat_turn;
+
+/* By thread: changes with each of its calls that may read (of two that share a place, with those of both). */
+#define CALLS 4096
+extern __u32 calls[CALLS];
 
 /* Where in `conns` it is: one cache line. */
 #define BUCKET_SLOTS 8

@@ -63,6 +63,7 @@ __attribute__((unused)) static __noinline struct track *track_add(struct conn *c
 	t->seen_ns = begin_ns ? begin_ns : bpf_ktime_get_ns();
 	chrono_read(sk, t->base);
 	t->tx_nxt = RD((struct tcp_sock *)sk, snd_nxt);
+	t->copied = RD((struct tcp_sock *)sk, copied_seq);
 	t->conn = c->who.conn;
 	return t;
 }

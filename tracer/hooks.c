@@ -56,6 +56,7 @@
 #define NO_CONG "the beginning of loss recovery (known one segment later)"
 #define FLOW_SEGMENT TP("flow_segment_tp", "tcp_probe")
 #define FLOW_READ TP("flow_read_tp", "tcp_rcv_space_adjust")
+#define FLOW_CALL TP("call_recv_tp", "sock_recv_length", .without = "")
 #define FLOW_XMIT TP("flow_xmit_tp", "net_dev_queue")
 #define FLOW_CONG TP("flow_cong_tp", "tcp_cong_state_set", .without = NO_CONG)
 #define FLOW_RESET TP("flow_reset_tp", "tcp_receive_reset")
@@ -309,6 +310,27 @@ const struct hook hooks[] = {
 		},
 	},
 	{
+		.name = "flow-call",
+		.records = -1,
+		.what = "where a call that reads begins",
+		.need = NEED_LATENCY,
+		.progs = {
+			[BACKEND_FENTRY] = {
+				FENTRY("call_recv_fentry", "tcp_recvmsg"),
+				FENTRY("call_splice_fentry", "tcp_splice_read"),
+				FENTRY("call_map_fentry", "tcp_getsockopt"),
+				FLOW_CALL,
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("call_recv_kprobe", "tcp_recvmsg"),
+				KPROBE("call_splice_kprobe", "tcp_splice_read"),
+				KPROBE("call_map_kprobe", "tcp_getsockopt"),
+				FLOW_CALL,
+			},
+			[BACKEND_TRACEPOINT] = { FLOW_CALL },
+		},
+	},
+	{
 		.name = "flow-end",
 		.records = -1,
 		.what = "loss recovery, and who resets",
@@ -378,7 +400,7 @@ const struct hook hooks[] = {
 		.need = NEED_LATENCY,
 		.progs = {
 			[BACKEND_TRACEPOINT] = {
-				TP("accept_exit_tp", "sys_exit", .without = "time in the accept queue"),
+				TP("call_end_tp", "sys_exit", .without = "time in the accept queue"),
 			},
 		},
 		.blind = { [BACKEND_TRACEPOINT] = "time in the accept queue, of accept() by io_uring" },

@@ -23,8 +23,8 @@ MS = 1000000
 
 # Does what its arguments say, and tells in the end when each call began and ended (CLOCK_MONOTONIC, ns).
 PEER = """
-import socket, sys, time
-s, log = socket.socket(), []
+import fcntl, os, socket, sys, termios, time
+s, log, pipe = socket.socket(), [], os.pipe()
 def get(n):
     while n:
         b = s.recv(n)
@@ -44,7 +44,13 @@ for op in sys.argv[1:]:
     elif name == "accept": s = s.accept()[0]
     elif name == "connect": s.connect((v.split(",")[0], int(v.split(",")[1])))
     elif name == "write": s.sendall(b"x" * int(v))
+    elif name == "acked":
+        while any(fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4))): time.sleep(0.005)
     elif name == "read": get(int(v))
+    elif name == "recv": assert len(s.recv(int(v))) == int(v)
+    elif name == "peek": assert len(s.recv(int(v), socket.MSG_PEEK)) == int(v)
+    elif name == "all": assert len(s.recv(int(v), socket.MSG_WAITALL)) == int(v)
+    elif name == "splice": assert os.splice(s.fileno(), pipe[1], int(v)) == int(v)
     elif name == "eof":
         while s.recv(1 << 16): pass
     elif name == "close": s.close()
@@ -322,6 +328,63 @@ class Parts(Waits):
         trips = [Truth(w, Instant(t.least + 40 * MS, t.most + 40 * MS)) for w, t in zip(asks, answers)]
         self.agree(told, False, "network", trips)
         self.agree(told, False, "peer-think", trips)
+
+
+class Reads(Waits):
+    """The receive queue: one wait for each call that takes data, of the first byte that it takes."""
+
+    def scene(self, sends, reads):
+        """All that is sent is there before the first of the reads.  (calls of the client, of the server)"""
+        net = self.veth()
+        self.begin(net.a, net.b)
+        server = self.serve(net.b, net.b.addr4, "accept", "wait", *reads, "eof")
+        client = self.dial(net.a, net.b.addr4, "nodelay", *sends, "say=sent", "wait", "close")
+        client.expect(b"^sent")
+        server.tell("")
+        return client, server
+
+    def judge(self, client, server, *pairs):
+        """pairs: (which write the first byte is of, the kind of read, which of that kind)."""
+        client.tell("")
+        sent = self.calls(client, "write")
+        truths = [Truth(sent[i], self.calls(server, kind)[nth]) for i, kind, nth in pairs]
+        self.agree(self.told(), True, "receive-queue", truths)
+
+    def test_parts(self):
+        """Several packets in one read; each read takes a part; looking is no reading."""
+        client, server = self.scene(
+            ["write=100", "sleep=40", "write=100", "sleep=40", "write=100"] + ["sleep=60", "write=100"] * 2 + ["acked"],
+            ["peek=500", "sleep=40", "recv=300", "sleep=30", "recv=50", "recv=10", "peek=20", "sleep=40",
+             "recv=100", "sleep=50", "recv=40"])
+        self.judge(client, server, (0, "recv", 0), (3, "recv", 1), (3, "recv", 2), (3, "recv", 3), (4, "recv", 4))
+
+    def test_many_packets(self):
+        """More than the kernel joins in one buffer."""
+        client, server = self.scene(["write=200000", "acked"], ["rcvbuf=500000", "sleep=30", "recv=200000"])
+        self.judge(client, server, (0, "recv", 0))
+
+    def test_waits_for_all(self):
+        """A read that has a part, and waits for the rest: its wait is over when it has that part."""
+        net = self.veth()
+        self.begin(net.a, net.b)
+        server = self.serve(net.b, net.b.addr4, "accept", "wait", "say=reads", "all=200", "recv=50", "eof")
+        client = self.dial(net.a, net.b.addr4, "nodelay", "write=100", "say=sent", "wait", "sleep=150", "write=150",
+                           "close")
+        client.expect(b"^sent")
+        server.tell("")
+        server.expect(b"^reads")
+        client.tell("")
+        sent, (whole,), (rest,) = (self.calls(p, n) for p, n in
+                                   ((client, "write"), (server, "all"), (server, "recv")))
+        self.agree(self.told(), True, "receive-queue",
+                   [Truth(sent[0], Instant(whole.least, sent[1].least)), Truth(sent[1], rest)])
+
+    def test_splice(self):
+        if not hasattr(os, "splice"):
+            self.skipTest("this Python has no os.splice()")
+        client, server = self.scene(["write=100", "sleep=40", "write=100", "sleep=40", "write=100", "acked"],
+                                    ["splice=150", "sleep=30", "splice=50", "sleep=30", "splice=100"])
+        self.judge(client, server, (0, "splice", 0), (1, "splice", 1), (2, "splice", 2))
 
 
 class Outliers(Waits):
