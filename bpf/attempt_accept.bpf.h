@@ -54,7 +54,7 @@ int FUNC_PROG(attempt_accept4, struct sock *sk, int flags, int *err, bool kern, 
 }
 
 SEC("?fexit/inet_csk_accept")
-int FUNC_PROG(attempt_accept4_nested, struct sock *sk, int flags, int *err, bool kern,
+int BPF_PROG(attempt_accept4_nested, struct sock *sk, int flags, int *err, bool kern,
 	     struct sock *ret)
 {
 	return attempt_accepted_nested(ret);
@@ -67,7 +67,7 @@ int FUNC_PROG(attempt_accept2, struct sock *sk, void *arg, struct sock *ret)
 }
 
 SEC("?fexit/inet_csk_accept")
-int FUNC_PROG(attempt_accept2_nested, struct sock *sk, void *arg, struct sock *ret)
+int BPF_PROG(attempt_accept2_nested, struct sock *sk, void *arg, struct sock *ret)
 {
 	return attempt_accepted_nested(ret);
 }

@@ -145,7 +145,7 @@ int TP_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 }
 
 SEC("?tp_btf/sys_exit")
-int TP_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
+int BPF_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
 {
 	if (!twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
 		return 0;

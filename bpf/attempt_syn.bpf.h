@@ -62,7 +62,7 @@ int TP_PROG(attempt_dropped, struct sk_buff *skb, void *location, int reason)
 }
 
 SEC("?tp_btf/kfree_skb")
-int TP_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
+int BPF_PROG(attempt_dropped_nested, struct sk_buff *skb, void *location, int reason)
 {
 	if (!twin_wanted(TWIN_ATTEMPT_DROPPED, skb, HOOK_ATTEMPT))
 		return 0;

@@ -128,7 +128,7 @@ int TP_PROG(attempt_state, struct sock *sk, int old, int new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int TP_PROG(attempt_state_nested, struct sock *sk, int old, int new)
+int BPF_PROG(attempt_state_nested, struct sock *sk, int old, int new)
 {
 	if (!twin_wanted(TWIN_ATTEMPT_STATE, sk, HOOK_ATTEMPT))
 		return 0;

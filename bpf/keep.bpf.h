@@ -16,6 +16,8 @@
  * own when it leaves the program (rcu_read_unlock_migrate() in
  * __bpf_prog_exit_recur() and __bpf_trace_run(), behind prog->active).
  *
+ * The second programs do not: they are over in no time, unless the first was left out.
+ *
  * From 6.15 on (global functions may be called in it), which is where it is needed:
  * programs of fentry and fexit are preempted where the kernel is (PREEMPT_LAZY: from
  * 6.13 on), those of tracepoints from 7.0 on (a46023d5616e).

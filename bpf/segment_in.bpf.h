@@ -101,7 +101,7 @@ int FUNC_PROG(in_est_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_established")
-int FUNC_PROG(in_est_nested, struct sock *sk, struct sk_buff *skb)
+int BPF_PROG(in_est_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_IN_EST, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }
@@ -121,7 +121,7 @@ int FUNC_PROG(in_state_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/tcp_rcv_state_process")
-int FUNC_PROG(in_state_nested, struct sock *sk, struct sk_buff *skb)
+int BPF_PROG(in_state_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_IN_STATE, skb, HOOK_SEG_IN) ? on_rcv(sk, skb) : 0;
 }

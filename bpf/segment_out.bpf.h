@@ -50,7 +50,7 @@ int FUNC_PROG(out4_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/ip_queue_xmit")
-int FUNC_PROG(out4_nested, struct sock *sk, struct sk_buff *skb)
+int BPF_PROG(out4_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_OUT4, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 4) : 0;
 }
@@ -70,7 +70,7 @@ int FUNC_PROG(out6_fentry, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?fentry/inet6_csk_xmit")
-int FUNC_PROG(out6_nested, struct sock *sk, struct sk_buff *skb)
+int BPF_PROG(out6_nested, struct sock *sk, struct sk_buff *skb)
 {
 	return twin_wanted(TWIN_OUT6, skb, HOOK_SEG_OUT) ? on_xmit(sk, skb, 6) : 0;
 }

@@ -192,7 +192,7 @@ int TP_PROG(state_change, struct sock *sk, int old, int new)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int TP_PROG(state_nested, struct sock *sk, int old, int new)
+int BPF_PROG(state_nested, struct sock *sk, int old, int new)
 {
 	if (!twin_wanted(TWIN_STATE, sk, HOOK_STATE))
 		return 0;
@@ -236,7 +236,7 @@ int TP_PROG(sock_gone, struct sock *sk)
 }
 
 SEC("?tp_btf/tcp_destroy_sock")
-int TP_PROG(gone_nested, struct sock *sk)
+int BPF_PROG(gone_nested, struct sock *sk)
 {
 	if (twin_wanted(TWIN_GONE, sk, HOOK_LIFE))
 		on_gone(sk);
