@@ -250,6 +250,7 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		if (state != ST_SYN_RECV || !RD((struct tcp_sock *)sk, fastopen_rsk))
 			return 0;
 		synack_only = 1;
+		c = conn_get(sk);
 	}
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->network_header);
 	if (found < 0)
