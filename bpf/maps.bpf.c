@@ -42,6 +42,7 @@ struct tree_map tree SEC(".maps");
 struct ids_map ids SEC(".maps");
 struct twins_map twins SEC(".maps");
 struct last_skb_map last_skb SEC(".maps");
+struct req_calls_map req_calls SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 struct dev_names_map dev_names SEC(".maps");
 struct raw_parked_map raw_parked SEC(".maps");

@@ -423,6 +423,21 @@ struct last_skb_map {
 };
 extern struct last_skb_map last_skb SEC(".maps");
 
+/* The call of tcp_check_req() that is going on. */
+struct req_call {
+	__u64 lsk;
+	__u64 skb;
+	__u64 stolen;
+};
+
+struct req_calls_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct req_call);
+};
+extern struct req_calls_map req_calls SEC(".maps");
+
 /*
  * A record to be parked is too large for the stack.  Only for programs that run
  * in softirq: one in process context may be interrupted by another on its CPU.

@@ -133,53 +133,135 @@ int BPF_KPROBE(in_state_kprobe, struct sock *sk, struct sk_buff *skb)
 }
 
 /* A mini-socket got it: TIME-WAIT, or a request (then `lsk` listens). */
-static __always_inline int on_rcv_mini(struct sock *mini, struct sk_buff *skb, struct sock *lsk)
+static __always_inline int mini_segment(struct packet *p, struct sock *lsk, __u32 netns)
 {
-	struct packet p = {};
 	struct conn *g;
 	struct ev_ends e;
 	struct tuple t;
-	__u16 word;
+	__u16 word = packet_word(p);
+
+	packet_ends(&e, p, 1);
+	tuple_of(&t, &e, netns);
+	if (!lsk && is_first_syn(word))
+		return park(p, &e, &t, word);
+	if (lsk)
+		g = ghost_embryo(&t, lsk);
+	else
+		g = bpf_map_lookup_elem(&ghosts, &t);
+	return segment_bare(p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
+}
+
+static __always_inline int on_rcv_timewait(struct sock *tw, struct sk_buff *skb)
+{
+	struct packet p = {};
 
 	skb = AS(struct sk_buff, skb);
 	packet_received(&p, skb);
-	word = packet_word(&p);
-	/* The final ACK goes on to the new socket, and is reported there. */
-	if (lsk && (word & (TF_SYN | TF_RST | TF_ACK)) == TF_ACK)
-		return 0;
-	packet_ends(&e, &p, 1);
-	tuple_of(&t, &e, sock_netns(sock_as(mini)));
-	if (!lsk && is_first_syn(word))
-		return park(&p, &e, &t, word);
-	if (lsk)
-		g = ghost_embryo(&t, sock_as(lsk));
-	else
-		g = bpf_map_lookup_elem(&ghosts, &t);
-	return segment_bare(&p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
+	return mini_segment(&p, 0, sock_netns(sock_as(tw)));
 }
 
 SEC("?fentry/tcp_timewait_state_process")
-int FUNC_PROG(in_tw_fentry, struct inet_timewait_sock *tw, struct sk_buff *skb)
+int BPF_PROG(in_tw_fentry, struct inet_timewait_sock *tw, struct sk_buff *skb)
 {
-	return on_rcv_mini((struct sock *)tw, skb, 0);
+	return on_rcv_timewait((struct sock *)tw, skb);
 }
 
 SEC("?kprobe/tcp_timewait_state_process")
 int BPF_KPROBE(in_tw_kprobe, struct inet_timewait_sock *tw, struct sk_buff *skb)
 {
-	return on_rcv_mini((struct sock *)tw, skb, 0);
+	return on_rcv_timewait((struct sock *)tw, skb);
+}
+
+static __always_inline int may_end_handshake(__u16 word)
+{
+	return (word & (TF_SYN | TF_RST | TF_ACK)) == TF_ACK;
+}
+
+/*
+ * A request got it.  A final ACK goes on to the new socket, and is reported there; or
+ * nowhere (on_req_checked()).  Of Fast Open the socket is there already, and reports all.
+ */
+static __always_inline int on_req_check(struct sock *lsk, struct sk_buff *skb, int refused)
+{
+	struct packet p = {};
+
+	lsk = sock_as(lsk);
+	if (RD(lsk, __sk_common.skc_state) != ST_LISTEN)
+		return 0;
+	skb = AS(struct sk_buff, skb);
+	packet_received(&p, skb);
+	if (may_end_handshake(packet_word(&p)) != refused)
+		return 0;
+	return mini_segment(&p, lsk, sock_netns(lsk));
+}
+
+/*
+ * tcp_check_req() has no socket for an ACK: it comes before the data that the listener
+ * waits for (TCP_DEFER_ACCEPT), the accept queue is full, or it is out of window.  `stolen`:
+ * another CPU has made the socket meanwhile, which gets the packet then (tcp_v4_rcv()).
+ * (Given as where that pointer lies: 5.10 does not know a pointer to bool as an argument.)
+ */
+static __always_inline int on_req_checked(struct sock *lsk, struct sk_buff *skb, const void *stolen,
+					  const struct sock *ret)
+{
+	const void *at = 0;
+	__u8 was = 0;
+
+	if (ret)
+		return 0;
+	bpf_probe_read_kernel(&at, sizeof(at), stolen);
+	bpf_probe_read_kernel(&was, sizeof(was), at);
+	return was ? 0 : on_req_check(lsk, skb, 1);
 }
 
 SEC("?fentry/tcp_check_req")
-int FUNC_PROG(in_req_fentry, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+int BPF_PROG(in_req_fentry, struct sock *sk, struct sk_buff *skb)
 {
-	return on_rcv_mini((struct sock *)req, skb, sk);
+	return on_req_check(sk, skb, 0);
 }
 
-SEC("?kprobe/tcp_check_req")
-int BPF_KPROBE(in_req_kprobe, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+SEC("?fexit/tcp_check_req")
+int BPF_PROG(in_req5_fexit, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	     bool fastopen, void *stolen, struct sock *ret)
 {
-	return on_rcv_mini((struct sock *)req, skb, sk);
+	return on_req_checked(sk, skb, &ctx[4], ret);
+}
+
+/* Later kernels ask for the drop reason, too. */
+SEC("?fexit/tcp_check_req")
+int BPF_PROG(in_req6_fexit, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	     bool fastopen, void *stolen, void *reason, struct sock *ret)
+{
+	return on_req_checked(sk, skb, &ctx[4], ret);
+}
+
+/* What kretprobe is not told.  Softirqs do not interrupt each other. */
+SEC("?kprobe/tcp_check_req")
+int BPF_KPROBE(in_req_kprobe, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	       bool fastopen, void *stolen)
+{
+	__u32 k = 0;
+	struct req_call *call = bpf_map_lookup_elem(&req_calls, &k);
+
+	if (call) {
+		call->lsk = (__u64)sk;
+		call->skb = (__u64)skb;
+		call->stolen = (__u64)stolen;
+	}
+	return on_req_check(sk, skb, 0);
+}
+
+SEC("?kretprobe/tcp_check_req")
+int BPF_KRETPROBE(in_req_kretprobe, struct sock *ret)
+{
+	__u32 k = 0;
+	struct req_call *call = bpf_map_lookup_elem(&req_calls, &k);
+
+	if (!call || !call->skb)
+		return 0;
+	on_req_checked((void *)call->lsk, (void *)call->skb, &call->stolen, ret);
+	call->skb = 0;
+	return 0;
 }
 
 #define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */

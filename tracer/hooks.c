@@ -14,6 +14,7 @@
 
 #define NO_V6 "segments of IPv6 connections"
 #define NO_TW "segments received in TIME-WAIT"
+#define NO_FINAL "a final ACK that makes no connection: a full accept queue, TCP_DEFER_ACCEPT"
 #define NO_REQ "repeated SYNs and resets for a connection request"
 #define NO_DROP "received segments that no socket wants (closed ports)"
 /* A SYN waits for its answer, the reset. */
@@ -123,6 +124,10 @@ const struct hook hooks[] = {
 				FENTRY("in_state_fentry", "tcp_rcv_state_process"),
 				FENTRY("in_tw_fentry", "tcp_timewait_state_process", .without = NO_TW),
 				FENTRY("in_req_fentry", "tcp_check_req", .without = NO_REQ),
+				FEXIT("in_req5_fexit", "tcp_check_req", .nargs = 5,
+				      .without = ""),
+				FEXIT("in_req6_fexit", "tcp_check_req", .nargs = 6,
+				      .without = NO_FINAL, .instead_of = "in_req5_fexit"),
 				IN_DROPPED(NO_DROP),
 			},
 			[BACKEND_KPROBE] = {
@@ -130,6 +135,7 @@ const struct hook hooks[] = {
 				KPROBE("in_state_kprobe", "tcp_rcv_state_process"),
 				KPROBE("in_tw_kprobe", "tcp_timewait_state_process", .without = NO_TW),
 				KPROBE("in_req_kprobe", "tcp_check_req", .without = NO_REQ),
+				KRETPROBE("in_req_kretprobe", "tcp_check_req", .without = NO_FINAL),
 				IN_DROPPED(NO_DROP),
 			},
 			[BACKEND_TRACEPOINT] = {
@@ -140,11 +146,10 @@ const struct hook hooks[] = {
 			},
 		},
 		.blind = {
-			[BACKEND_FENTRY] = "a final ACK that a full accept queue refuses",
 			/* What is left out is told since 6.7: source_live.c. */
 			[BACKEND_KPROBE] =
-				"a final ACK that a full accept queue refuses; on kernels before 6.7, and "
-				"not counted as lost, what an interrupt handles while it interrupts a program",
+				"on kernels before 6.7, and not counted as lost, what an interrupt "
+				"handles while it interrupts a program",
 			[BACKEND_TRACEPOINT] =
 				"what a listener drops without an answer, if several processes listen "
 				"there or its address is not one of the device's first 16, "
