@@ -138,6 +138,32 @@ int BPF_KRETPROBE(accept_kretprobe, struct sock *ret)
 }
 
 /*
+ * inet_accept() gives the new socket to the file that accept() returns: seen of a call, too,
+ * that has waited since before the start, or beside so many that kretprobe has no room for
+ * it.  Of an MPTCP socket the subflow is not met here.
+ */
+static __always_inline int on_graft(struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+
+	if (c && c->who.how == HOW_ACCEPT && c->who.tid == (__u32)bpf_get_current_pid_tgid())
+		return 0;
+	return on_accept(sk);
+}
+
+SEC("?fentry/security_sock_graft")
+int FUNC_PROG(graft_fentry, struct sock *sk)
+{
+	return on_graft(sk);
+}
+
+SEC("?kprobe/security_sock_graft")
+int BPF_KPROBE(graft_kprobe, struct sock *sk)
+{
+	return on_graft(sk);
+}
+
+/*
  * The end of accept() where functions can't be hooked, for the time that it
  * took, and of each call that may have read.  Each system call of the machine
  * passes here: for `latency` only.

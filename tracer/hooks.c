@@ -12,6 +12,8 @@
 #define KPROBE(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_KPROBE, __VA_ARGS__ }
 #define KRETPROBE(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_KRETPROBE, __VA_ARGS__ }
 
+#define ACCEPT_WAITING "accept() that waits already when tracing begins"
+#define UNTIL_USED ": until its first send or receive the connection counts as its listener's"
 #define NO_V6 "segments of IPv6 connections"
 #define NO_TW "segments received in TIME-WAIT"
 #define NO_FINAL "a final ACK that makes no connection: a full accept queue, TCP_DEFER_ACCEPT"
@@ -380,19 +382,23 @@ const struct hook hooks[] = {
 				      .without = ""),
 				FEXIT("accept2_fexit", "inet_csk_accept", .nargs = 2,
 				      .without = "", .instead_of = "accept4_fexit"),
+				FENTRY("graft_fentry", "security_sock_graft",
+				       .without = ACCEPT_WAITING UNTIL_USED),
 			},
-			[BACKEND_KPROBE] = { KRETPROBE("accept_kretprobe", "inet_csk_accept") },
+			/* kretprobe's maxactive, which also those need that wait in accept(). */
+			[BACKEND_KPROBE] = {
+				KRETPROBE("accept_kretprobe", "inet_csk_accept"),
+				KPROBE("graft_kprobe", "security_sock_graft",
+				       .without = ACCEPT_WAITING
+				       ", or beside too many that wait (two per CPU, at least ten; on "
+				       "kernels before 6.2 that are not preemptible one per CPU)" UNTIL_USED),
+			},
 			[BACKEND_TRACEPOINT] = {
 				TP("cred_forked", "sched_process_fork"),
 				TP("cred_exec", "sched_process_exec"),
 			},
 		},
 		.blind = {
-			/* kretprobe's maxactive, which also those need that wait in accept(). */
-			[BACKEND_KPROBE] = "accept() that waits already when tracing begins, or beside too many "
-					   "that wait (two per CPU, at least ten; on "
-					   "kernels before 6.2 that are not preemptible one per CPU): until its "
-					   "first send or receive the connection counts as its listener's",
 			[BACKEND_TRACEPOINT] = "accept() by a process that has changed its user since: until "
 					       "its first send, receive or close the connection counts as its "
 					       "listener's",

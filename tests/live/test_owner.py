@@ -27,11 +27,6 @@ LISTENER, ACCEPT, CONNECT, IO, SEED = (frozenset({x}) for x in
 UNSEEN_ACCEPT = ACCEPT | IO
 
 
-def few_may_wait():
-    """Is this too small a machine to see two accept() at a time (doctor: "too many that wait")?"""
-    return BACKEND == "kprobe" and kernel() < (6, 2) and os.cpu_count() < 2
-
-
 class Scene(Case):
     """The place, the two observers and the actors."""
 
@@ -99,11 +94,18 @@ class Scene(Case):
         for r in records:
             self.assertTrue(r.get("pid"), f"no owner: {r}")
             fits = [i for i in range(at, len(phases)) if self.fits(r, who, *phases[i])]
-            self.assertTrue(fits, f"not in phase {at} or later of {phases}, {who}: {r}")
+            self.assertTrue(fits, f"not in phase {at} or later of {phases}, {who}: {r}\n" + self.story(records))
             at = fits[0]
             self.assertIn("cgroup_id", r)
         self.assertEqual(at, len(phases) - 1, f"phase {phases[-1]} was not reached: "
                          f"{[(r['pid'], r['comm'], r['owner']) for r in records]}")
+
+    @staticmethod
+    def story(records):
+        """Them all, a line each."""
+        return "\n".join(f"{r['mono_ns']} {r.get('pid')} {r['owner']} #{r.get('conn')} " + (
+            f"{r['dir']} {r['flags']} {r['len']}" if r["event"] == "segment" else
+            f"{r.get('old')} > {r.get('new')}") for r in records)
 
     @staticmethod
     def fits(r, who, name, hows, uid=0):
@@ -221,7 +223,7 @@ class Shapes:
         self.assertEqual(len(conns), 4)
         for records in conns:
             worker = "w1" if records[-1]["pid"] == who["w1"] else "w2"
-            self.owned(records, ("master", LISTENER), (worker, UNSEEN_ACCEPT if few_may_wait() else ACCEPT))
+            self.owned(records, ("master", LISTENER), (worker, ACCEPT))
 
     def test_accepted_in_parent_served_by_child(self):
         s, c = self.talk("accept", "fork", "name=child", "read=100", "write=200", "eof", "close",
@@ -411,7 +413,9 @@ class Shapes:
         self.assertTrue(any("SYN" in r.get("flags", ()) and r["len"] for r in cli),
                         "no SYN carried data: this proves nothing")
         for records in self.by_connection(srv):
-            self.owned(records, ("srv", LISTENER), ("srv", ACCEPT))
+            # LISTEN > SYN-RECEIVED is told at the next change: here the socket may be accepted before.
+            self.owned([r for r in records if r.get("old") != "LISTEN"],
+                       ("srv", LISTENER), ("srv", ACCEPT))
         for records, p in zip(self.by_connection([{**r, "lport": r["rport"], "rport": r["lport"]}
                                                   for r in cli if r.get("lport")]),
                               self.actors[1:]):
