@@ -8,6 +8,7 @@
 #ifndef TCPLENS_FLOW_BPF_H
 #define TCPLENS_FLOW_BPF_H
 
+#include "keep.bpf.h"
 #include "latency.bpf.h"
 #include "life.bpf.h"
 #include "packet.bpf.h"
@@ -95,7 +96,7 @@ static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 
 /* In tcp_rcv_established(), at its beginning; on every kernel. */
 SEC("?tp_btf/tcp_probe")
-int BPF_PROG(flow_segment_tp, struct sock *sk, struct sk_buff *skb)
+int TP_PROG(flow_segment_tp, struct sock *sk, struct sk_buff *skb)
 {
 	return on_segment(sk, skb);
 }
@@ -110,7 +111,7 @@ static __always_inline int on_segment_other(struct sock *sk, struct sk_buff *skb
 }
 
 SEC("?fentry/tcp_rcv_state_process")
-int BPF_PROG(flow_segment_fentry, struct sock *sk, struct sk_buff *skb)
+int FUNC_PROG(flow_segment_fentry, struct sock *sk, struct sk_buff *skb)
 {
 	return on_segment_other(sk, skb);
 }
@@ -126,7 +127,7 @@ int BPF_KPROBE(flow_segment_kprobe, struct sock *sk, struct sk_buff *skb)
  * tcp_rcv_established() does not run.
  */
 SEC("?tp_btf/sk_data_ready")
-int BPF_PROG(flow_ready_tp, struct sock *sk)
+int TP_PROG(flow_ready_tp, struct sock *sk)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 copied, end;
@@ -150,7 +151,7 @@ int BPF_PROG(flow_ready_tp, struct sock *sk)
 
 /* In the reader's call, after copying: copied_seq has moved on. */
 SEC("?tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(flow_read_tp, struct sock *sk)
+int TP_PROG(flow_read_tp, struct sock *sk)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 copied, end;
@@ -174,7 +175,7 @@ int BPF_PROG(flow_read_tp, struct sock *sk)
  * (TCP_ZEROCOPY_RECEIVE).
  */
 SEC("?fentry/tcp_recvmsg")
-int BPF_PROG(call_recv_fentry, void *arg)
+int FUNC_PROG(call_recv_fentry, void *arg)
 {
 	lat_on_call();
 	return 0;
@@ -188,7 +189,7 @@ int BPF_KPROBE(call_recv_kprobe, void *arg)
 }
 
 SEC("?fentry/tcp_splice_read")
-int BPF_PROG(call_splice_fentry, void *arg)
+int FUNC_PROG(call_splice_fentry, void *arg)
 {
 	lat_on_call();
 	return 0;
@@ -202,7 +203,7 @@ int BPF_KPROBE(call_splice_kprobe, void *arg)
 }
 
 SEC("?fentry/tcp_getsockopt")
-int BPF_PROG(call_map_fentry, void *arg)
+int FUNC_PROG(call_map_fentry, void *arg)
 {
 	lat_on_call();
 	return 0;
@@ -217,7 +218,7 @@ int BPF_KPROBE(call_map_kprobe, void *arg)
 
 /* 6.3: where several calls are one system call (io_uring_enter()), or are made by no process. */
 SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(call_recv_tp, void *arg)
+int TP_PROG(call_recv_tp, void *arg)
 {
 	lat_on_call();
 	return 0;
@@ -235,7 +236,7 @@ static __always_inline int on_send(struct sock *sk, int repeats)
 }
 
 SEC("?fentry/tcp_sendmsg")
-int BPF_PROG(flow_send_fentry, struct sock *sk)
+int FUNC_PROG(flow_send_fentry, struct sock *sk)
 {
 	return on_send(sk, 0);
 }
@@ -248,14 +249,14 @@ int BPF_KPROBE(flow_send_kprobe, struct sock *sk)
 
 /* 6.16: for each piece of a call, from before it waits for room. */
 SEC("?tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(flow_send_tp, struct sock *sk)
+int TP_PROG(flow_send_tp, struct sock *sk)
 {
 	return on_send(sk, 1);
 }
 
 /* 6.3 (6e6eda44b939): the call returns. */
 SEC("?tp_btf/sock_send_length")
-int BPF_PROG(flow_sent_tp, struct sock *sk)
+int TP_PROG(flow_sent_tp, struct sock *sk)
 {
 	struct conn *c = conn_get(sk);
 	struct track *t = c ? track_of(c) : 0;
@@ -289,7 +290,7 @@ int BPF_PROG(flow_xmit_tp, struct sk_buff *skb)
 
 /* 6.0: as it happens. */
 SEC("?tp_btf/tcp_cong_state_set")
-int BPF_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
+int TP_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
 {
 	struct conn *c = conn_get(sk);
 	struct track *t = c ? track_of(c) : 0;
@@ -300,7 +301,7 @@ int BPF_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
 }
 
 SEC("?tp_btf/tcp_receive_reset")
-int BPF_PROG(flow_reset_tp, struct sock *sk)
+int TP_PROG(flow_reset_tp, struct sock *sk)
 {
 	struct conn *c = conn_get(sk);
 	struct track *t = c ? track_of(c) : 0;

@@ -7,6 +7,7 @@
 #define TCPLENS_LOSS_BPF_H
 
 #include "ghost.bpf.h"
+#include "keep.bpf.h"
 #include "packet.bpf.h"
 
 /* What a record is about; `c` may be NULL: of no connection that is known. */

@@ -106,7 +106,7 @@ static __always_inline void turn_round(struct about *a)
 }
 
 SEC("?tp_btf/kfree_skb")
-int BPF_PROG(loss_drop, struct sk_buff *skb, void *location)
+int TP_PROG(loss_drop, struct sk_buff *skb, void *location)
 {
 	__u32 reason = cfg.drop_reason ? (__u32)ctx[2] : 0;
 	struct sock *sk = cfg.drop_sk ? (struct sock *)ctx[3] : 0;

@@ -19,7 +19,7 @@ struct closed_map closed SEC(".maps");
 
 /* With a segment: in answer to it, and the socket may be none, a listener, TIME-WAIT. */
 SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
+int TP_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
 {
 	__u32 reason = cfg.reset_reason ? (__u32)ctx[2] : 0;
 	__u8 state = sk ? RD(sk, __sk_common.skc_state) : 0;
@@ -48,7 +48,7 @@ int BPF_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
 }
 
 SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(loss_closed, struct sock *sk, int old, int new)
+int TP_PROG(loss_closed, struct sock *sk, int old, int new)
 {
 	__u64 k = (__u64)sk;
 	__u32 segs;
@@ -75,7 +75,7 @@ static __always_inline int is_abort_on_data(struct sock *sk)
 
 /* tcp_reset(): of a full socket. */
 SEC("?tp_btf/tcp_receive_reset")
-int BPF_PROG(loss_reset_in, struct sock *sk)
+int TP_PROG(loss_reset_in, struct sock *sk)
 {
 	struct about a = {};
 	struct ev_trouble *r;

@@ -93,13 +93,13 @@ static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, i
 
 /* 6.18 tells failed ones, too, and the errno. */
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(loss_retransmit, struct sock *sk, struct sk_buff *skb)
+int TP_PROG(loss_retransmit, struct sock *sk, struct sk_buff *skb)
 {
 	return on_retransmit(sk, skb, cfg.retrans_err ? (int)ctx[2] : 0);
 }
 
 SEC("?tp_btf/tcp_retransmit_synack")
-int BPF_PROG(loss_synack, struct sock *sk, struct request_sock *req)
+int TP_PROG(loss_synack, struct sock *sk, struct request_sock *req)
 {
 	struct about a = { .dir = DIR_OUT, .flags = TF_SYN | TF_ACK, .state = ST_NEW_SYN_RECV };
 	struct ev_trouble *r;

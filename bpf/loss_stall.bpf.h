@@ -91,7 +91,7 @@ static __always_inline void window_seen(struct sock *sk, __u8 dir, const struct 
 
 /* In tcp_rcv_established(), skb->data is the TCP header. */
 SEC("?tp_btf/tcp_probe")
-int BPF_PROG(loss_window_in, struct sock *sk, struct sk_buff *skb)
+int TP_PROG(loss_window_in, struct sock *sk, struct sk_buff *skb)
 {
 	struct packet p = {};
 
@@ -120,7 +120,7 @@ int BPF_PROG(loss_window_out, struct sk_buff *skb)
 
 /* A window that stays closed ends with its connection. */
 SEC("?tp_btf/tcp_destroy_sock")
-int BPF_PROG(loss_gone, struct sock *sk)
+int TP_PROG(loss_gone, struct sock *sk)
 {
 	stall_end(sk, DIR_OUT, 1);
 	stall_end(sk, DIR_IN, 1);
