@@ -78,4 +78,23 @@ int BPF_KRETPROBE(attempt_accept_ret, struct sock *ret)
 	return attempt_accepted(ret);
 }
 
+/* As on_graft() in io.bpf.h: what the return of inet_csk_accept() has told is not there any more. */
+static __always_inline int attempt_grafted(struct sock *sk)
+{
+	sk = sock_as(sk);
+	return attempt_get(sk) ? attempt_accepted(sk) : 0;
+}
+
+SEC("?fentry/security_sock_graft")
+int FUNC_PROG(attempt_graft_fentry, struct sock *sk)
+{
+	return attempt_grafted(sk);
+}
+
+SEC("?kprobe/security_sock_graft")
+int BPF_KPROBE(attempt_graft_kprobe, struct sock *sk)
+{
+	return attempt_grafted(sk);
+}
+
 #endif

@@ -212,10 +212,14 @@ const struct hook hooks[] = {
 				FEXIT("attempt_accept4", "inet_csk_accept", .nargs = 4, .without = ""),
 				FEXIT("attempt_accept2", "inet_csk_accept", .nargs = 2, .without = "",
 				      .instead_of = "attempt_accept4"),
+				FENTRY("attempt_graft_fentry", "security_sock_graft",
+				       .without = ACCEPT_WAITING),
 			},
 			[BACKEND_KPROBE] = {
 				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,
 				KRETPROBE("attempt_accept_ret", "inet_csk_accept"),
+				KPROBE("attempt_graft_kprobe", "security_sock_graft",
+				       .without = ACCEPT_WAITING),
 			},
 			[BACKEND_TRACEPOINT] = {
 				ATTEMPT_STATE, ATTEMPT_GONE, ATTEMPT_SYSCALL, ATTEMPT_DROPPED, ATTEMPT_SYN,

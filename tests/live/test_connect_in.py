@@ -39,6 +39,15 @@ while True:
 """
 
 
+# accept and accept4 of x86-64 and of arm64.
+ACCEPTS = {"43", "288"} if os.uname().machine == "x86_64" else {"202", "242"}
+
+
+def syscall_of(pid):
+    with open(f"/proc/{pid}/syscall") as f:
+        return f.read().split()[0]
+
+
 class In(Case):
     def server(self, ns, addr="127.0.0.1", backlog=8):
         p = self.spawn([sys.executable, "-c", SERVER, addr, str(backlog)], ns=ns)
@@ -102,6 +111,17 @@ class Accepted(In):
         pid, _ = self.do(p, "accept")
         self.assertNotEqual(pid, p.pid)
         self.one(tl.stop(), "ok", port, pid=pid, comm="worker", owner="accept")
+
+    def test_waits_in_accept(self):
+        """accept() waits since before the tracer: it is seen all the same."""
+        ns = self.ns()
+        p, port = self.server(ns)
+        p.tell("accept")
+        wait_until("it to be in accept()", lambda: syscall_of(p.pid) in ACCEPTS)
+        tl = self.watch(ns)
+        self.client(ns, "127.0.0.1", port)
+        p.expect(rb"^done")
+        self.one(tl.stop(), "ok", port, pid=p.pid, listener_pid=p.pid, owner="accept")
 
     def test_before_tracing(self):
         """Established before the tracer: how long it waited is not known, and not made up."""
