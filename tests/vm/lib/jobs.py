@@ -18,6 +18,7 @@ TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)( \(try \d+\))?(?:: (.*)
 # An emulated machine is slow, more so on a busy host.  A test's limit is less than the silence
 # that machine.py takes for a hang, so that the test says what it waited for.
 ENV = {"TCPLENS_LIVE_WAIT": "200", "TCPLENS_LIVE_TIMEOUT": "400", "TCPLENS_VM": "1"}
+AGAIN = []  # more options for the tests' runner: tests/vm/run's --again
 COMMIT = ""  # set by Runner
 VERIFIER = re.compile(r"libbpf:|BEGIN PROG LOAD LOG|processed \d+ insns")
 
@@ -35,7 +36,7 @@ class Part:
     def command(self):
         if self.shell:
             return {"name": self.backend, "argv": ["sh", "-c", self.shell], "env": ENV}
-        argv = ["python3", "-u", "tests/live/run.py", *self.tests]
+        argv = ["python3", "-u", "tests/live/run.py", *self.tests, *AGAIN]
         if self.backend != "any":
             argv += ["--backend", self.backend]
         return {"name": self.backend, "argv": argv, "env": ENV}
