@@ -3,8 +3,8 @@
 #ifndef TCPLENS_IO_BPF_H
 #define TCPLENS_IO_BPF_H
 
-#include "keep.bpf.h"
 #include "fd.bpf.h"
+#include "keep.bpf.h"
 #include "latency.bpf.h"
 
 static __always_inline int on_io(struct sock *sk)

@@ -358,7 +358,7 @@ class Damage(Recorded):
         ns, path = self.place(10000), self.path("x.tcpl")
         ref = self.lens("trace", "--netns", ns.path)
         rec = self.lens("record", "-w", path, "--netns", ns.path, json=False)
-        for _ in range(10): # however slow the machine: enough to be compared
+        for _ in range(10):  # however slow the machine: enough to be compared
             self.call(ns, 5)
         start = time.monotonic()
         while time.monotonic() < start + 2:
