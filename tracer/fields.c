@@ -31,7 +31,7 @@ const struct field fields[] = {
 	CONN_ROW(rport, "RPORT", 5, R, FK_PORT, BOTH, "remote port"),
 	CONN_ROW(local, "LOCAL", 21, L, FK_END, BOTH, "local address:port in one column"),
 	CONN_ROW(remote, "REMOTE", 21, L, FK_END, BOTH, "remote address:port in one column"),
-	ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE | ATT | BAD | SUM,
+	CONN_ROW(dir, "DIR", 3, L, FK_NAME, SEG | LIFE | ATT | BAD | SUM,
 	    "out: sent, in: received; of a connection: who connected, out: this side; of a stall: whose window, out: the peer's"),
 	ROW(flags, "FLAGS", 7, L, FK_FLAGS, SEG | RTX | DROP, "FIN SYN RST PSH ACK URG ECE CWR AE"),
 	ROW(seq, "SEQ", 9, R, FK_UINT, SEG | RTX | DROP,

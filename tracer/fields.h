@@ -99,7 +99,7 @@ struct field {
 	enum fkind kind;
 	const char *help;
 	__u32 events; /* FIELD_IN(EV_…) it is part of */
-	/* Of segments and state changes: depends on nothing but the type, ev_who and ev_ends. */
+	/* Of segments and state changes: depends on nothing but the type, ev_who, ev_ends and the direction. */
 	bool of_conn;
 	/* 1: *v is set; 0: unknown.  Only to be called for an event in `events`. */
 	int (*get)(const struct ev_hdr *ev, const struct fctx *ctx, struct fvalue *v);
@@ -163,6 +163,14 @@ void field_json(struct outbuf *b, const struct field *f, const struct fvalue *v,
 
 /* Appends a CLOCK_REALTIME time in the format. */
 void field_time(struct outbuf *b, struct fctx *ctx, enum time_format format, __s64 ns);
+
+#define FIELD_TIME_MAX 40
+
+/*
+ * The same as text of ctx->time_format, where that is quick: in the second that field_time()
+ * wrote last.  `p` has room for FIELD_TIME_MAX; returns the characters, 0: field_time() has to.
+ */
+unsigned int field_time_again(char *p, const struct fctx *ctx, __s64 ns);
 
 /* A column's width and alignment, which the context has a say in. */
 unsigned int field_width(const struct field *f, const struct fctx *ctx);

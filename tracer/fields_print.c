@@ -122,6 +122,39 @@ void field_time(struct outbuf *b, struct fctx *ctx, enum time_format format, __s
 	}
 }
 
+static unsigned int since_again(char *p, const struct fctx *ctx, __s64 ns)
+{
+	__u64 since = (__u64)ns - ctx->start_mono_ns - (__u64)ctx->mono_to_real;
+	char *dot = p + outbuf_digits(since / NSEC);
+
+	if ((__s64)since < 0)
+		return 0;
+	outbuf_put_digits(dot, since / NSEC);
+	*dot = '.';
+	return outbuf_put_dec(dot + 1, since % NSEC / 1000, 6) - p;
+}
+
+unsigned int field_time_again(char *p, const struct fctx *ctx, __s64 ns)
+{
+	const struct fsecond *c = ctx->time_format == TIME_LOCAL ? &ctx->local : &ctx->utc;
+	__u64 rest = (__u64)ns - (__u64)c->sec * NSEC;
+	char *begin = p;
+
+	if (ctx->time_format == TIME_SINCE)
+		return since_again(p, ctx, ns);
+	if (!c->len || rest >= NSEC)
+		return 0;
+	memcpy(p, c->text, c->len);
+	p += c->len;
+	*p++ = '.';
+	if (ctx->time_format == TIME_LOCAL)
+		return ctx->short_time ? outbuf_put_dec(p, rest / 1000000, 3) - begin :
+					 outbuf_put_dec(p, rest / 1000, 6) - begin;
+	p = outbuf_put_dec(p, rest, 9);
+	*p++ = 'Z';
+	return p - begin;
+}
+
 unsigned int field_width(const struct field *f, const struct fctx *ctx)
 {
 	if (f->kind == FK_TIME && ctx->time_format == TIME_RFC3339)

@@ -55,6 +55,17 @@ struct sink_cols {
 	size_t n;
 };
 
+#define LINE_MOVING 16
+
+/* Text: the columns that change from line to line of a connection, and where they begin (sink_line.h). */
+struct line_plan {
+	bool usable;
+	unsigned int n;
+	struct line_moving {
+		__u16 col, at;
+	} moving[LINE_MOVING];
+};
+
 struct sink_memo;
 
 struct sink {
@@ -64,6 +75,7 @@ struct sink {
 	struct sink_cols chosen;
 	struct sink_cols *of_type[EV_TYPE_MAX]; /* JSON: what a type has of them; made when needed */
 	struct sink_memo *memo; /* sink_memo.h; NULL: not used */
+	struct line_plan plan;
 	bool color;
 	int tty;
 	unsigned int lines; /* until the header is due again */

@@ -23,9 +23,9 @@ struct sink_memo {
 	struct memo memo[1 << MEMOS_BITS];
 };
 
-static struct memo *place_of(struct sink_memo *all, const struct ev_owned *ev)
+static struct memo *place_of(struct sink_memo *all, const struct ev_owned *ev, unsigned int dir)
 {
-	__u64 key = ev->who.conn ^ (__u64)ev->ends.lport << 32 ^ (__u64)ev->ends.rport << 48;
+	__u64 key = ev->who.conn ^ (__u64)ev->ends.lport << 32 ^ (__u64)ev->ends.rport << 48 ^ (__u64)dir << 31;
 
 	return &all->memo[key * 0x9e3779b97f4a7c15ULL >> (64 - MEMOS_BITS)];
 }
@@ -33,6 +33,7 @@ static struct memo *place_of(struct sink_memo *all, const struct ev_owned *ev)
 struct memo *sink_memo(struct sink *s, const struct ev_hdr *ev)
 {
 	const struct ev_owned *o = (const struct ev_owned *)ev;
+	unsigned int dir;
 	struct memo *m;
 
 	/* The others are few. Names for addresses may change. */
@@ -42,10 +43,13 @@ struct memo *sink_memo(struct sink *s, const struct ev_hdr *ev)
 		s->memo = calloc(1, sizeof(*s->memo));
 	if (!s->memo)
 		return NULL;
-	m = place_of(s->memo, o);
-	if (m->type == ev->type && same((const __u64 *)&m->who, (const __u64 *)&o->who))
+	dir = ev->type == EV_SEGMENT ? ev_segment_of(ev)->dir : 0;
+	m = place_of(s->memo, o, dir);
+	if (m->type == ev->type && m->dir == dir && same((const __u64 *)&m->who, (const __u64 *)&o->who))
 		return m;
 	m->type = ev->type;
+	m->dir = dir;
+	m->line_len = 0;
 	m->who = o->who;
 	m->ends = o->ends;
 	memset(m->end, 0, sizeof(m->end));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a connection's records have in common (its owner, its ends) is half of a
- * line, and the dearer half.  Runs of such columns are remembered as they were
- * written, and copied for the next record of the same connection.
+ * What a connection's records of one direction have in common (the owner, the
+ * ends) is half of a line, and the dearer half.  Runs of such columns are
+ * remembered as they were written, and copied for the next record of these.
  */
 #ifndef TCPLENS_SINK_MEMO_H
 #define TCPLENS_SINK_MEMO_H
@@ -11,14 +11,18 @@
 
 #define MEMO_RUNS 3 /* of a line; further ones are made anew each time */
 #define MEMO_TEXT 400
+#define MEMO_LINE 256
 
 struct memo {
 	__u16 type; /* 0: empty */
 	__u16 end[MEMO_RUNS]; /* in text; 0: not made yet */
 	__u16 cols[MEMO_RUNS]; /* on a terminal */
+	__u8 dir; /* of segments */
+	__u8 line_len; /* 0: not made; sink_line.h */
 	struct ev_who who;
 	struct ev_ends ends;
 	char text[MEMO_TEXT];
+	char line[MEMO_LINE];
 };
 
 EV_ASSERT(offsetof(struct memo, who) % 8 == 0 &&

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
-#include "sink_memo.h"
+#include "sink_line.h"
 
 #define SGR_RESET "\033[0m"
 #define SGR_HEADER "\033[1m"
@@ -29,6 +29,7 @@ static const char *color_of(const struct field *f, const struct fvalue *v)
 struct line {
 	size_t at;  /* columns written */
 	size_t due; /* where the next column should begin */
+	bool bent;  /* a column did not begin where it should, or reached into the next */
 };
 
 /* Moves what was appended since `begin` to the right. */
@@ -163,10 +164,10 @@ static void put_run(struct sink *s, struct line *l, const struct sink_col *c, co
 	memo_keep(m, run, b, begin, l->at - was.at);
 }
 
-static void put_cells(struct sink *s, const struct ev_hdr *ev)
+static void put_cells(struct sink *s, struct memo *m, const struct ev_hdr *ev)
 {
-	struct memo *m = sink_memo(s, ev);
 	const struct sink_col *c = s->chosen.col, *end = c + s->chosen.n;
+	size_t begin = s->out.len;
 	struct line l = {};
 	unsigned int run = 0;
 
@@ -177,7 +178,18 @@ static void put_cells(struct sink *s, const struct ev_hdr *ev)
 		} else {
 			put_cell(s, &l, c++, ev);
 		}
+		l.bent |= l.at >= l.due;
 	}
+	if (m && !l.bent)
+		line_keep(s, m, begin, l.at);
+}
+
+static void put_line(struct sink *s, const struct ev_hdr *ev)
+{
+	struct memo *m = sink_memo(s, ev);
+
+	if (!m || !line_put(s, m, ev))
+		put_cells(s, m, ev);
 }
 
 /* Ends a line, or takes back what there is of it. */
@@ -235,10 +247,16 @@ static int text_event(struct sink *s, const struct ev_hdr *ev)
 			return err;
 		begin = s->out.len;
 	}
-	put_cells(s, ev);
+	put_line(s, ev);
 	if (s->lines)
 		s->lines--;
 	return end_line(&s->out, begin);
+}
+
+static int text_begin(struct sink *s)
+{
+	line_plan_make(s);
+	return put_header(s);
 }
 
 /* Behind it a terminal's header is due again. */
@@ -251,7 +269,7 @@ static int text_text(struct sink *s, const char *text, size_t n)
 
 const struct sink_ops sink_text_ops = {
 	.name = "text",
-	.begin = put_header,
+	.begin = text_begin,
 	.event = text_event,
 	.text = text_text,
 };
