@@ -31,7 +31,10 @@ struct packet {
 	__u8 tos; /* DSCP << 2 | ECN; with `ih` */
 	/* What the rest is about: filled by packet_frame(), only where it is needed. */
 	__u16 link;		 /* RAW_LINK_* */
-	void *start;		 /* first header: Ethernet, or IP */
+	union {
+		void *start;		/* first header: Ethernet, or IP */
+		struct net_device *dev; /* until then: for those who have use for the room */
+	};
 	struct sk_buff *trusted; /* the skb as the verifier trusts it; NULL: it does not */
 	__u8 direct;		 /* `trusted` is there: a constant to the compiler */
 };

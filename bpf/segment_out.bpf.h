@@ -85,18 +85,18 @@ int BPF_KPROBE(out6_kprobe, struct sock *sk, struct sk_buff *skb)
  * A VLAN, bond or bridge queues the same packet again on the device below.
  * That happens inside the first transmission, on the same CPU.
  */
-static __always_inline int seen_above(struct sk_buff *skb, struct packet *p)
+static __always_inline int seen_above(struct sk_buff *skb, struct net_device *dev, struct packet *p)
 {
-	__u64 dev = (__u64)skb->dev, seq_ack = packet_seq_and_ack(p);
+	__u64 seq_ack = packet_seq_and_ack(p);
 	__u32 k = DIR_OUT;
 	struct last_skb *l = bpf_map_lookup_elem(&last_skb, &k);
 
 	if (!l)
 		return 0;
-	if (l->skb == (__u64)skb && l->seq_ack == seq_ack && l->dev != dev)
+	if (l->skb == (__u64)skb && l->seq_ack == seq_ack && l->dev != (__u64)dev)
 		return 1;
 	l->skb = (__u64)skb;
-	l->dev = dev;
+	l->dev = (__u64)dev;
 	l->seq_ack = seq_ack;
 	return 0;
 }
@@ -223,12 +223,19 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
 	struct packet p = PACKET_TRUSTED(skb);
 	int found, full = 0, synack_only = 0;
+	struct net_device *dev;
 	struct conn *c = 0;
 	struct sock *sk;
 	struct net *net;
 	__u8 state = 0;
 
 	sk = skb->sk;
+	/*
+	 * Here, where there is one way only: for a pointer that it trusts the verifier
+	 * looks through all names of types, up to four times, on each way that it follows
+	 * (btf_nested_type_is_trusted()); a millisecond each.
+	 */
+	*(struct net_device *volatile *)&p.dev = skb->dev;
 	if (!sk && skb->skb_iif)
 		return 0; /* forwarded, not ours */
 	if (sk) {
@@ -257,11 +264,12 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		count_lost(HOOK_SEG_OUT);
 	if (found <= 0)
 		return 0;
-	net = skb->dev->nd_net.net;
+	dev = *(struct net_device *volatile *)&p.dev;
+	net = dev->nd_net.net;
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
 	if (sk && (__u64)net != (__u64)RD(sk, __sk_common.skc_net.net))
 		return 0;
-	if (seen_above(skb, &p) || (synack_only && !(packet_word(&p) & TF_SYN)))
+	if (seen_above(skb, dev, &p) || (synack_only && !(packet_word(&p) & TF_SYN)))
 		return 0;
 	if (full)
 		return out_full(&p, sk, c);
