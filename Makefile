@@ -100,7 +100,7 @@ help:
 	@echo '                     to $$(DESTDIR)$$(EXTCAPDIR)'
 	@echo 'make unit            build and run the unit tests, with sanitizers; no privileges needed'
 	@echo 'make live-programs   the programs of the live tests, in $(B)/live; STATIC=1: static'
-	@echo 'make bench           measure beside other tools (root, about 20 minutes): docs/performance.md'
+	@echo 'make bench           measure beside other tools (root, about 25 minutes): docs/performance.md'
 	@echo 'make fuzz            build the fuzzers, and run each for a few seconds'
 	@echo 'make clean'
 	@echo

@@ -5,8 +5,8 @@
  *
  *	empty HOOK…	tracepoint:NAME, fentry:FUNCTION or fexit:FUNCTION
  *
- * Prints "ready"; detaches at the end of standard input, and prints one line
- * "HOOK runs ns" per hook if BPF statistics are on.
+ * Says "ready" on standard error; detaches at the end of standard input, and
+ * prints one line "HOOK runs ns" per hook: 0 unless BPF statistics are on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -79,15 +79,14 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	printf("ready\n");
-	fflush(stdout);
+	fprintf(stderr, "ready\n");
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;
 	for (int i = 1; i < argc; i++) {
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (!bpf_obj_get_info_by_fd(fds[i], &info, &len) && info.run_cnt)
+		if (!bpf_obj_get_info_by_fd(fds[i], &info, &len))
 			printf("%s %llu %llu\n", argv[i], info.run_cnt, info.run_time_ns);
 	}
 	btf__free(btf);

@@ -2,15 +2,16 @@
 /*
  * The traffic of scripts/bench: bounded in time, both ends in one namespace.
  *
- *	load pp    [-n CONNS]    1-byte ping-pong, a client and a server thread per connection
+ *	load pp    [-n CONNS] [-d DEPTH]  1-byte ping-pong, a client and a server thread per
+ *	                         connection; DEPTH segments at a time before the answer's are waited for
  *	load churn [-n WORKERS]  connect, a byte there and back, the server closes first
  *	load bulk  [-n CONNS]    as many bytes as fit, one direction
  *	load hold  -n CONNS      open connections that do nothing, until standard input ends
  *
  *	-t SECONDS  -c CPU (clients)  -S CPU (server)  -P PORT
  *
- * Prints one line of key=value.  `ops` are round trips, connections, or
- * kilobytes.
+ * Prints one line of key=value.  `ops` are bytes that went there and back,
+ * connections, or kilobytes; p50_us and p99_us are of a round trip (of DEPTH bytes).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,12 +39,13 @@
 #define HOLD_PER_ADDR 20000
 #define BULK_BYTES (128 << 10)
 #define THREADS_MAX 1024
+#define DEPTH_MAX 256
 #define BUCKETS 100000 /* of 0.1 us */
 
 enum mode { MODE_PP, MODE_CHURN, MODE_BULK, MODE_HOLD };
 
 static enum mode mode;
-static int nconn = 1, client_cpu = -1, server_cpu = -1, port = 7777;
+static int nconn = 1, depth = 1, client_cpu = -1, server_cpu = -1, port = 7777;
 static double seconds = 1;
 static atomic_bool stop;
 static int listener;
@@ -104,13 +106,28 @@ static void spawn(void *(*fn)(void *), void *arg)
 
 /* ---- server */
 
+/* A segment for each byte: with TCP_NODELAY, each write is one. */
+static bool write_each(int fd)
+{
+	for (int i = 0; i < depth; i++)
+		if (write(fd, "x", 1) != 1)
+			return false;
+	return true;
+}
+
+static bool read_all(int fd)
+{
+	char buf[DEPTH_MAX];
+
+	return recv(fd, buf, depth, MSG_WAITALL) == depth;
+}
+
 static void *serve_pp(void *arg)
 {
 	int fd = (long)arg;
-	char c;
 
 	no_delay(fd);
-	while (read(fd, &c, 1) == 1 && write(fd, &c, 1) == 1)
+	while (read_all(fd) && write_each(fd))
 		;
 	close(fd);
 	return NULL;
@@ -189,18 +206,17 @@ static int dial(unsigned int k)
 	return fd;
 }
 
-static void took(struct client *c, double begin)
+static void took(struct client *c, double begin, unsigned int ops)
 {
 	double t = (now() - begin) * 1e7;
 
 	c->hist[t < BUCKETS - 1 ? (int)t : BUCKETS - 1]++;
-	c->ops++;
+	c->ops += ops;
 }
 
 static void run_pp(struct client *c)
 {
 	int fd = dial(c->id);
-	char b = 'x';
 
 	if (fd < 0)
 		die("connect");
@@ -208,11 +224,11 @@ static void run_pp(struct client *c)
 	while (!stop) {
 		double t = now();
 
-		if (write(fd, &b, 1) != 1 || read(fd, &b, 1) != 1) {
+		if (!write_each(fd) || !read_all(fd)) {
 			c->errors++;
 			break;
 		}
-		took(c, t);
+		took(c, t, depth);
 	}
 	close(fd);
 }
@@ -253,7 +269,7 @@ static void run_churn(struct client *c)
 		if (write(fd, &b, 1) != 1 || read(fd, &b, 1) != 1)
 			c->errors++;
 		else
-			took(c, t);
+			took(c, t, 1);
 		while (read(fd, &b, 1) > 0)
 			;
 		close(fd);
@@ -365,7 +381,7 @@ static void measure(pid_t server_pid)
 	wait4(server_pid, NULL, 0, &theirs);
 	getrusage(RUSAGE_SELF, &mine);
 	printf("rate=%.1f ops=%lu errors=%lu p50_us=%.1f p99_us=%.1f cpu_us_per_op=%.3f\n",
-	       ops / took_s, ops, errors, percentile(c, ops, 0.5), percentile(c, ops, 0.99),
+	       ops / took_s, ops, errors, percentile(c, ops / depth, 0.5), percentile(c, ops / depth, 0.99),
 	       (cpu_of(&mine) + cpu_of(&theirs)) * 1e6 / (ops ? ops : 1));
 }
 
@@ -384,14 +400,16 @@ static void parse(int argc, char **argv)
 	int m = argc > 1 ? parse_mode(argv[1]) : -1, opt;
 
 	if (m < 0) {
-		fprintf(stderr, "usage: load pp|churn|bulk|hold [-n N] [-t SECONDS] [-c CPU] [-S CPU] [-P PORT]\n");
+		fprintf(stderr, "usage: load pp|churn|bulk|hold [-n N] [-d DEPTH] [-t SECONDS] [-c CPU] [-S CPU] [-P PORT]\n");
 		exit(2);
 	}
 	mode = m;
 	optind = 2;
-	while ((opt = getopt(argc, argv, "n:t:c:S:P:")) > 0) {
+	while ((opt = getopt(argc, argv, "n:d:t:c:S:P:")) > 0) {
 		if (opt == 'n')
 			nconn = atoi(optarg);
+		else if (opt == 'd')
+			depth = atoi(optarg);
 		else if (opt == 't')
 			seconds = atof(optarg);
 		else if (opt == 'c')
@@ -403,7 +421,7 @@ static void parse(int argc, char **argv)
 		else
 			exit(2);
 	}
-	if (nconn < 1 || (mode != MODE_HOLD && nconn > THREADS_MAX))
+	if (depth < 1 || depth > DEPTH_MAX || nconn < 1 || (mode != MODE_HOLD && nconn > THREADS_MAX))
 		exit(2);
 }
 

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Where it is all measured: a network namespace, a directory in memory, tracefs.
+All of it, and every program started, is gone when the run ends, however it ends.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+TCPLENS = os.path.join(TOP, "build/tcplens")
+BENCH = os.path.join(TOP, "build/bench")
+NS = f"tlbench{os.getpid()}"
+TRACEFS = "/sys/kernel/tracing"
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+STATS_SWITCH = "/proc/sys/kernel/bpf_stats_enabled"
+
+tmp = None  # what tools write goes there: memory, for all of them
+children = set()  # leaders of process groups
+switched = []  # what the switch of BPF statistics was before
+
+
+def run(*cmd, **kw):
+    return subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
+
+
+def inside(cmd):
+    """In the namespace; unlike `ip netns exec`, /sys stays as it is, so that all tools can be run so."""
+    return ["nsenter", f"--net=/run/netns/{NS}", *cmd]
+
+
+def start(cmd, **kw):
+    """In the namespace, the leader of a process group of its own."""
+    p = subprocess.Popen(inside(cmd), start_new_session=True, **kw)
+    children.add(p)
+    return p
+
+
+def end(p, sig=signal.SIGKILL, patience=20):
+    """It and its group; True: by this signal, and in time."""
+    if p.poll() is None:
+        try:
+            os.killpg(p.pid, sig)
+            p.wait(patience)
+        except ProcessLookupError:
+            p.wait()
+        except subprocess.TimeoutExpired:
+            end(p)
+            return False
+    children.discard(p)
+    return True
+
+
+def count_runs(on):
+    """The kernel's own account of all BPF programs' runs."""
+    with open(STATS_SWITCH, "r+") as f:
+        if on:
+            switched.append(f.read())
+            f.seek(0)
+            f.write("1")
+        elif switched:
+            f.write(switched.pop())
+
+
+def segments():
+    """TCP segments received so far in the namespace (loopback: as many as were sent)."""
+    lines = run(*inside(["cat", "/proc/self/net/snmp"])).stdout.splitlines()
+    names, numbers = (x.split() for x in lines if x.startswith("Tcp:"))
+    return int(numbers[names.index("InSegs")])
+
+
+class Place:
+    """`with Place():` from beginning to end."""
+
+    def __init__(self):
+        self.mounted = False
+
+    def __enter__(self):
+        global tmp
+        for sig in ENDINGS:
+            signal.signal(sig, lambda s, _frame: sys.exit(128 + s))
+        try:
+            tmp = tempfile.mkdtemp(prefix="tlbench", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+            self._mount_tracefs()
+            subprocess.run(["ip", "netns", "add", NS], check=True)
+            subprocess.run(["ip", "-n", NS, "link", "set", "lo", "up"], check=True)
+            run(*inside(["sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_max_tw_buckets=4096"]))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _mount_tracefs(self):
+        """What bpftrace and libbpf-tools attach by."""
+        if os.path.isdir(TRACEFS) and not os.path.exists(TRACEFS + "/events"):
+            self.mounted = run("mount", "-t", "tracefs", "tracefs", TRACEFS).returncode == 0
+
+    def __exit__(self, *_):
+        for sig in ENDINGS:
+            signal.signal(sig, signal.SIG_IGN)  # a second one does not end the cleaning up
+        for p in list(children):
+            end(p)
+        while switched:
+            count_runs(False)
+        run("ip", "netns", "del", NS)
+        if self.mounted:
+            run("umount", TRACEFS)
+        shutil.rmtree(tmp or "", ignore_errors=True)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What traffic gets done beside each tool, what the tool uses, and what it misses."""
+
+import random
+import subprocess
+
+from . import say
+from .running import Running
+from .traffic import WORKLOADS, load
+
+
+def one(tool, workload, seconds, args=None):
+    """Of one run; `expected` is how many events there should have been, None where that is not known."""
+    with Running(tool) as t:
+        r = load(args or WORKLOADS[workload], seconds)
+        r.update(t.stop())
+    r["expected"] = tool.expects(workload, r) if tool.expects else None
+    return r
+
+
+def measure(a, chosen):
+    """{workload: {tool: [result]}}: each round, each workload under each tool, in random order."""
+    res = {w: {} for w in WORKLOADS}
+    for i in range(a.rounds):
+        for w in WORKLOADS:
+            names = [n for n in chosen if chosen[n].takes(w)]
+            for n in random.sample(names, len(names)):
+                try:
+                    res[w].setdefault(n, []).append(one(chosen[n], w, a.seconds))
+                except (RuntimeError, subprocess.TimeoutExpired) as e:
+                    say(f"{w}, {n}: {e}")
+            say(f"round {i + 1}/{a.rounds}: {w}")
+    return res
+
+
+def missing(rs):
+    """Percent of the events there should have been; None where that is not known."""
+    pairs = [(r["expected"], r["events"]) for r in rs if r.get("expected") and "events" in r]
+    expected = sum(e for e, _ in pairs)
+    return 100 * sum(max(e - seen, 0) for e, seen in pairs) / expected if expected else None
+
+
+def told(rs):
+    """Percent lost by its own word; None: it says nothing of losses."""
+    if not rs or "told" not in rs[0]:
+        return None
+    lost, seen = sum(r["told"] for r in rs), sum(r.get("events", 0) for r in rs)
+    return 100 * lost / (lost + seen) if lost else 0

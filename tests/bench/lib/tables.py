@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""All that was measured, as Markdown."""
+
+from . import limit, nanos
+from .figures import MB, div, med, num, per_event, rate, shares
+from .traffic import WORKLOADS
+
+
+def rates(d, bases):
+    """`bases`: {tool: the empty program it is compared with}."""
+    for w, tab in d.get("rates", {}).items():
+        none = rate(d["rates"], w, "none")
+        if not none:
+            continue
+        yield f"\n### {w}\n\n`load {' '.join(WORKLOADS[w])}`: {none:,.0f} a second without a tracer\n"
+        yield "| tool | vs. none (min–max) | vs. its empty | lost, by its own word | missing | CPU % | CPU µs per event |"
+        yield "|---|---|---|---|---|---|---|"
+        for n in sorted(tab, key=lambda n: -rate(d["rates"], w, n)):
+            yield _rate_row(n, tab, none, bases.get(n))
+
+
+def _rate_row(n, tab, none, base):
+    rs = tab[n]
+    v = sorted(r["rate"] / none for r in rs)
+    empty = med([r["rate"] for r in tab.get(base, [])])
+    told, missing = shares(rs)
+    busy = med([100 * r["cpu"] / r["took"] for r in rs if "cpu" in r]) if n != "none" and not n.startswith("empty") else None
+    each = per_event(rs) if "cpu" in rs[0] else None
+    note = "" if all(r.get("drained", True) and r.get("clean", True) for r in rs) else " (did not come to an end)"
+    return (f"| {n}{note} | {med(v):.2f} ({v[0]:.2f}–{v[-1]:.2f}) | {num(div(med([r['rate'] for r in rs]), empty))} | "
+            f"{told} | {missing} | {num(busy, '{:.1f}')} | {num(each and each * 1e6, '{:.3f}')} |")
+
+
+def highest(d):
+    x = d.get("limit")
+    if not x:
+        return
+    yield (f"\n### The highest rate without loss\n\n`load pp -n CONNECTIONS -d DEPTH`, {d['step_seconds']:g} s each, beside "
+           f"`tcplens trace -q` with default options; a segment is two records. {_sentence(limit.best(x)[1])}.\n")
+    yield "| connections | segments at a time | records/s | what the load makes alone | lost, by its own word | missing |"
+    yield "|---|---|---|---|---|---|"
+    for s in x["steps"]:
+        yield (f"| {s['step'][0]} | {s['step'][1]} | {s['rate']:,.0f} | {s['alone']:,.0f} | {s['told']:.3f} % | "
+               f"{s['missing']:.3f} % |")
+    for s in x["long"]:
+        yield (f"| {s['step'][0]} | {s['step'][1]}, {d['long_seconds']:g} s | {s['rate']:,.0f} | – | {s['told']:.3f} % | "
+               f"{s['missing']:.3f} % |")
+
+
+def _sentence(text):
+    return text[0].upper() + text[1:]
+
+
+def nanoseconds(d):
+    ns = d.get("ns")
+    if not ns:
+        return
+    yield ("\n### BPF time per run above an empty program on the same hook, ns\n\nMedians of rounds, mean over the hooks of "
+           "sent and received segments.\n\n| what | ns (min–max) |\n|---|---|")
+    for what in nanos.OWN:
+        x = nanos.above(ns, what) if what not in nanos.AGGREGATES else None
+        if x:
+            yield f"| {what} | {x[0]:.0f} ({x[1]:.0f}–{x[2]:.0f}) |"
+    yield "\nAggregation, and what tells whose a socket is, hook by hook, in ping-pong:\n"
+    yield "| command | hook | kernel's | runs per round | ns | above empty (min–max) |\n|---|---|---|---|---|---|"
+    for what in nanos.AGGREGATES:
+        for hook, target, runs, mid, over, least, most in nanos.by_hook(ns, what):
+            yield (f"| `{what}` | {hook} | {target.split(':')[1]} | {runs:,.0f} | {mid:.0f} | "
+                   f"{over:.0f} ({least:.0f}–{most:.0f}) |")
+
+
+def starts(d):
+    if not d.get("start"):
+        return
+    yield ("\n### Start and stop, ms\n\nBeside connections that come and go, all at SCHED_FIFO 1; first event: on a "
+           "terminal; stop: with standard output to /dev/null.\n\n| what | ready | first event | stop |\n|---|---|---|---|")
+    for n, x in d["start"].items():
+        cells = (_spread([1e3 * s for s in x[k]], "{:.0f}") for k in ("ready", "first", "stop"))
+        yield f"| {n} | {' | '.join(cells)} |"
+
+
+def _spread(v, fmt):
+    return f"{fmt.format(med(v))} ({fmt.format(min(v))}–{fmt.format(max(v))})" if v else "–"
+
+
+def footprint(d):
+    mem, many = d.get("memory"), d.get("many")
+    if mem:
+        yield "\nMemory, all CPUs full: " + ", ".join(f"{k} {v / MB:.1f} MB" for k, v in mem.items()) + "."
+    if many:
+        yield (f"\n{d['connections']:,} open connections ({many['sockets']:,} sockets): start of `states` "
+               f"{_spread(many['starts'], '{:.2f}')} s; {many['each']:.0f} bytes of maps a socket; `states` "
+               f"tells the end of {many['told']:,} of them, {many['unknown']:,} without an owner.")
+
+
+def counted(d):
+    if d.get("user"):
+        yield "\n### Instructions of user space per record (callgrind)\n\n| what | instructions |\n|---|---|"
+        for k, v in d["user"].items():
+            yield f"| {k} | {v:.0f} |"
+    if d.get("insns"):
+        yield ("\n### Instructions of the kernel that are added to a round trip (Linux 6.12, fentry, `tests/vm/insns`)\n\n"
+               "| what | instructions |\n|---|---|")
+        for k, v in d["insns"].items():
+            yield f"| {k} | {v:,} |"
