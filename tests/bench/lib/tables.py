@@ -99,7 +99,10 @@ def counted(d):
         for k, v in d["user"].items():
             yield f"| {k} | {v:.0f} |"
     if d.get("insns"):
-        yield ("\n### Instructions of the kernel that are added to a round trip (Linux 6.12, fentry, `tests/vm/insns`)\n\n"
+        yield ("\n### Instructions of the kernel that are added to a round trip, and to a connection\n\n`tests/vm/insns -b fentry "
+               "--peers`: Linux 6.12, emulated; a connection is made, accepted and closed by both; with what "
+               "the tool itself runs meanwhile, as there is one CPU. tcprtt stands beside "
+               "`latency`, tcpconnect and tcptracer beside `connect`, tcpstates and tcplife beside `states` and `life`.\n\n"
                "| what | instructions |\n|---|---|")
         for k, v in d["insns"].items():
             yield f"| {k} | {v:,} |"

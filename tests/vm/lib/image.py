@@ -28,6 +28,10 @@ PACKAGES = ["python3", "busybox-static", "iproute2", "nftables", "tcpdump", "kmo
             "util-linux", "libcap2-bin"]
 PROGRAMS = ["busybox", "python3", "ip", "tc", "ss", "bridge", "nft", "tcpdump", "modprobe",
             "setpriv", "unshare", "nsenter", "capsh", "kill", "ps"]
+# What tests/vm/insns measures beside, if it is asked to.
+PEER_PACKAGES = ["libbpf-tools"]
+PEER_PROGRAMS = ["tcpconnect", "tcptracer", "tcprtt", "tcpstates", "tcplife"]
+WITH_PEERS = False
 # What a test may well have to do without.
 PYTHON_JUNK = ["*/test/*", "*/tests/*", "*/idlelib/*", "*/lib2to3/*", "*/distutils/*",
                "*/ensurepip/*", "*/pydoc_data/*", "*/tkinter/*", "*/turtledemo/*", "*/sqlite3/*",
@@ -152,6 +156,10 @@ def base(arch, build):
     root = _Root(archive, _rooted("guest", arch, PACKAGES), TRIPLET[arch])
     for p in PROGRAMS:
         root.program(p)
+    if WITH_PEERS:
+        peers = _Root(archive, _rooted("peers", arch, PEER_PACKAGES), TRIPLET[arch])
+        for p in PEER_PROGRAMS:
+            peers.program(p)
     python = os.path.basename(glob.glob(os.path.join(root.root, "usr/lib/python3.*"))[0])
     root.tree(f"usr/lib/{python}", PYTHON_JUNK)
     for d in ("dev", "proc", "sys", "tmp", "run", "root", "var/run"):
