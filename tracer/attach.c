@@ -461,7 +461,11 @@ void attach_blind(const struct attach_report *rep, unsigned int need, char *buf,
 	for (size_t i = 0; i < hooks_n; i++)
 		if (hook_used(&hooks[i], need))
 			blind_add(buf, len, hooks[i].blind[rep->chosen]);
-	for (size_t i = 0; i < rep->nprogs; i++)
-		if (rep->progs[i].status == PROG_MISSING || rep->progs[i].status == PROG_REFUSED)
-			blind_add(buf, len, rep->progs[i].prog->without);
+	for (size_t i = 0; i < rep->nprogs; i++) {
+		const struct prog_report *r = &rep->progs[i];
+
+		if (hook_used(r->hook, need) &&
+		    (r->status == PROG_MISSING || r->status == PROG_REFUSED))
+			blind_add(buf, len, r->prog->without);
+	}
 }

@@ -64,7 +64,10 @@ struct attach_opts {
 int attach__open(const struct attach_opts *o, struct tcplens_bpf **skel, struct attach_report *rep,
 		 char *err, size_t errlen);
 
-/* What the attached programs do not see, as one comma-separated text; "" if nothing. */
+/*
+ * What the attached programs of the hooks for this need do not see, as one
+ * text, separated by "; "; "" if nothing.
+ */
 void attach_blind(const struct attach_report *rep, unsigned int need, char *buf, size_t len);
 
 #endif

@@ -17,38 +17,61 @@
 
 #define NEED_ALL \
 	(NEED_SEGMENTS | NEED_STATES | NEED_TRACKS | NEED_CONNECT | NEED_LOSS | NEED_CHILDREN)
+/* Packets take other programs for what is sent, and more of the same ones: they are tried apart. */
+#define NEED_RECORD (NEED_ALL | NEED_PACKETS)
+#define SNAP 256 /* payload is asked for, as that may be refused */
+
+struct attempt {
+	bool works;
+	struct attach_report rep;
+	char blind[BLIND_MAX];
+};
 
 /* What was found: for every backend whether it works, and its programs. */
 struct diagnosis {
 	struct utsname uts;
-	struct attach_report rep[BACKEND_MAX];
-	bool works[BACKEND_MAX];
+	struct attempt views[BACKEND_MAX];
+	struct attempt packets[BACKEND_MAX];
 	enum backend chosen; /* BACKEND_MAX: none */
-	char blind[BACKEND_MAX][BLIND_MAX];
 };
 
-/* Really attaches, and takes everything away again. */
-static void try_backend(struct diagnosis *d, enum backend b)
+/* Really attaches, and takes everything away again.  `told`: what it is asked for the blind spots of. */
+static void try_need(struct attempt *a, enum backend b, unsigned int need, unsigned int told)
 {
 	const struct filter none = {};
 	const struct attach_opts o = {
 		.backend = b,
-		.need = NEED_ALL,
+		.need = need,
 		.filter = &none,
 		.ring_size = (__u32)sysconf(_SC_PAGESIZE),
 		.conns_max = 1024,
 		.tree_pid = 1,
+		.snap = SNAP,
 	};
 	struct tcplens_bpf *skel = NULL;
 	char err[300];
 
-	d->works[b] = !attach__open(&o, &skel, &d->rep[b], err, sizeof(err));
-	if (!d->works[b])
+	a->works = !attach__open(&o, &skel, &a->rep, err, sizeof(err));
+	if (!a->works)
 		return;
-	attach_blind(&d->rep[b], NEED_ALL, d->blind[b], sizeof(d->blind[b]));
+	attach_blind(&a->rep, told, a->blind, sizeof(a->blind));
+	tcplens_bpf__destroy(skel);
+}
+
+static void try_backend(struct diagnosis *d, enum backend b)
+{
+	try_need(&d->views[b], b, NEED_ALL, NEED_ALL);
+	if (!d->views[b].works)
+		return;
 	if (d->chosen == BACKEND_MAX)
 		d->chosen = b;
-	tcplens_bpf__destroy(skel);
+	try_need(&d->packets[b], b, NEED_RECORD, NEED_PACKETS);
+}
+
+/* Is the hook there for packets alone? */
+static bool is_for_packets(const struct prog_report *r)
+{
+	return !hook_used(r->hook, NEED_ALL);
 }
 
 static const char *status_text(const struct prog_report *r)
@@ -65,28 +88,50 @@ static const char *status_text(const struct prog_report *r)
 	}
 }
 
-static void text_backend(const struct diagnosis *d, enum backend b)
+static void text_progs(const struct attach_report *rep, bool packets)
 {
-	const struct attach_report *rep = &d->rep[b];
 	const struct hook *last = NULL;
 
-	if (!d->works[b]) {
-		printf("\n%-11s no: %s\n", backend_name(b), rep->why_not[b]);
-		return;
-	}
-	printf("\n%-11s works%s; fields are read by %s\n", backend_name(b),
-	       b == d->chosen ? ", and is chosen" : "",
-	       rep->direct ? "direct loads" : "bpf_probe_read_kernel");
 	for (size_t i = 0; i < rep->nprogs; i++) {
 		const struct prog_report *r = &rep->progs[i];
 
+		if (packets && !is_for_packets(r))
+			continue;
 		if (r->hook != last)
 			printf("  %-12s %s\n", r->hook->name, r->hook->what);
 		last = r->hook;
 		printf("    %-10s %-28s %s\n", attach_kind_name(r->prog->kind), r->prog->target,
 		       status_text(r));
 	}
-	printf("  not seen: %s\n", *d->blind[b] ? d->blind[b] : "nothing known");
+}
+
+static void text_packets(const struct attempt *a, enum backend b)
+{
+	if (!a->works) {
+		printf("  packets (record, --snap) do not work: %s\n", a->rep.why_not[b]);
+		return;
+	}
+	text_progs(&a->rep, true);
+	printf("  payload is read %s\n", a->rep.dynptr ? "wherever it lies" :
+							   "only where it lies with the headers");
+	printf("  of packets (record, --snap) not seen: %s\n",
+	       *a->blind ? a->blind : "nothing known");
+}
+
+static void text_backend(const struct diagnosis *d, enum backend b)
+{
+	const struct attempt *a = &d->views[b];
+
+	if (!a->works) {
+		printf("\n%-11s no: %s\n", backend_name(b), a->rep.why_not[b]);
+		return;
+	}
+	printf("\n%-11s works%s; fields are read by %s\n", backend_name(b),
+	       b == d->chosen ? ", and is chosen" : "",
+	       a->rep.direct ? "direct loads" : "bpf_probe_read_kernel");
+	text_progs(&a->rep, false);
+	printf("  not seen: %s\n", *a->blind ? a->blind : "nothing known");
+	text_packets(&d->packets[b], b);
 }
 
 static void print_text(const struct diagnosis *d)
@@ -107,21 +152,53 @@ static void json_str(struct outbuf *b, const char *key, const char *value)
 	outbuf_json_str(b, value, strlen(value));
 }
 
-static void json_progs(struct outbuf *b, const struct attach_report *rep)
+static void json_bool(struct outbuf *b, const char *key, bool value)
 {
-	outbuf_str(b, ",\"programs\":[");
-	for (size_t i = 0; i < rep->nprogs; i++) {
-		const struct prog_report *r = &rep->progs[i];
+	outbuf_json_str(b, key, strlen(key));
+	outbuf_str(b, value ? ":true" : ":false");
+}
 
-		outbuf_str(b, i ? ",{" : "{");
-		json_str(b, "hook", r->hook->name);
+static void json_prog(struct outbuf *b, const struct prog_report *r)
+{
+	outbuf_chr(b, '{');
+	json_str(b, "hook", r->hook->name);
+	outbuf_chr(b, ',');
+	json_str(b, "program", r->prog->prog);
+	outbuf_chr(b, ',');
+	json_str(b, "kind", attach_kind_name(r->prog->kind));
+	outbuf_chr(b, ',');
+	json_str(b, "target", r->prog->target);
+	outbuf_chr(b, ',');
+	json_str(b, "status", status_text(r));
+	outbuf_chr(b, '}');
+}
+
+/* Whether it works, and what comes of it, or why not. */
+static void json_attempt(struct outbuf *b, const struct attempt *a, enum backend backend,
+			 bool packets)
+{
+	const char *comma = "";
+
+	json_bool(b, "works", a->works);
+	outbuf_chr(b, ',');
+	if (!a->works) {
+		json_str(b, "why_not", a->rep.why_not[backend]);
+		return;
+	}
+	json_bool(b, "direct", a->rep.direct);
+	outbuf_chr(b, ',');
+	if (packets) {
+		json_bool(b, "payload_anywhere", a->rep.dynptr);
 		outbuf_chr(b, ',');
-		json_str(b, "kind", attach_kind_name(r->prog->kind));
-		outbuf_chr(b, ',');
-		json_str(b, "target", r->prog->target);
-		outbuf_chr(b, ',');
-		json_str(b, "status", status_text(r));
-		outbuf_chr(b, '}');
+	}
+	json_str(b, "not_seen", a->blind);
+	outbuf_str(b, ",\"programs\":[");
+	for (size_t i = 0; i < a->rep.nprogs; i++) {
+		if (packets && !is_for_packets(&a->rep.progs[i]))
+			continue;
+		outbuf_str(b, comma);
+		json_prog(b, &a->rep.progs[i]);
+		comma = ",";
 	}
 	outbuf_chr(b, ']');
 }
@@ -143,12 +220,12 @@ static int print_json(const struct diagnosis *d)
 	for (enum backend i = 0; i < BACKEND_MAX; i++) {
 		outbuf_str(&b, i ? ",{" : "{");
 		json_str(&b, "name", backend_name(i));
-		outbuf_str(&b, d->works[i] ? ",\"works\":true," : ",\"works\":false,");
-		if (d->works[i]) {
-			json_str(&b, "not_seen", d->blind[i]);
-			json_progs(&b, &d->rep[i]);
-		} else {
-			json_str(&b, "why_not", d->rep[i].why_not[i]);
+		outbuf_chr(&b, ',');
+		json_attempt(&b, &d->views[i], i, false);
+		if (d->views[i].works) {
+			outbuf_str(&b, ",\"packets\":{");
+			json_attempt(&b, &d->packets[i], i, true);
+			outbuf_chr(&b, '}');
 		}
 		outbuf_chr(&b, '}');
 	}

@@ -13,6 +13,8 @@
 #define KRETPROBE(p, t, ...) { .prog = p, .target = t, .kind = ATTACH_KRETPROBE, __VA_ARGS__ }
 
 #define ACCEPT_WAITING "accept() that waits already when tracing begins"
+/* What does not pass security_sock_graft(): inet_accept() alone calls it, with the socket that it returns. */
+#define ACCEPT_ELSEWHERE "accept() by the kernel, or of an MPTCP connection"
 #define UNTIL_USED ": until its first send or receive the connection counts as its listener's"
 #define NO_V6 "segments of IPv6 connections"
 #define NO_TW "segments received in TIME-WAIT"
@@ -25,7 +27,8 @@
 #define NO_IPSEC_OUT "segments sent through IPsec"
 
 #define OUT_DEV TP("out_dev", "net_dev_queue")
-#define IN_NAME TP("in_name", "netif_receive_skb", .without = "")
+#define IN_NAME \
+	TP("in_name", "netif_receive_skb", .without = "names of the devices that packets arrive at")
 #define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", .without = w)
 
 #define ATTEMPT_STATE TP("attempt_state", "inet_sock_set_state")
@@ -210,7 +213,8 @@ const struct hook hooks[] = {
 				FEXIT("attempt_accept2_nested", "inet_csk_accept", .nargs = 2,
 				      .nested = true, .without = "", .instead_of = "attempt_accept4_nested"),
 				FEXIT("attempt_accept4", "inet_csk_accept", .nargs = 4, .without = ""),
-				FEXIT("attempt_accept2", "inet_csk_accept", .nargs = 2, .without = "",
+				FEXIT("attempt_accept2", "inet_csk_accept", .nargs = 2,
+				      .without = "the end of the wait for " ACCEPT_ELSEWHERE,
 				      .instead_of = "attempt_accept4"),
 				FENTRY("attempt_graft_fentry", "security_sock_graft",
 				       .without = ACCEPT_WAITING),
@@ -385,7 +389,8 @@ const struct hook hooks[] = {
 				FEXIT("accept4_fexit", "inet_csk_accept", .nargs = 4,
 				      .without = ""),
 				FEXIT("accept2_fexit", "inet_csk_accept", .nargs = 2,
-				      .without = "", .instead_of = "accept4_fexit"),
+				      .without = ACCEPT_ELSEWHERE UNTIL_USED,
+				      .instead_of = "accept4_fexit"),
 				FENTRY("graft_fentry", "security_sock_graft",
 				       .without = ACCEPT_WAITING UNTIL_USED),
 			},

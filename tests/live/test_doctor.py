@@ -272,6 +272,14 @@ class Words(Case):
                 self.assertTrue(b["why_not"])
                 self.assertNotIn("\n", b["why_not"])
 
+    def test_packets(self):
+        """What `record` takes beside the views is tried, too."""
+        for name, b in doctor().items():
+            if b["works"]:
+                self.assertTrue(b["packets"]["works"], (name, b["packets"]))
+                self.assertIn("packet-out", {p["hook"] for p in b["packets"]["programs"]})
+                self.assertNotIn("packet-out", {p["hook"] for p in b["programs"]})
+
 
 if __name__ == "__main__":
     main()
