@@ -49,7 +49,8 @@ int kbtf__tracepoint_nargs(const struct kbtf *k, const char *name);
 /*
  * A BTF file of its own of the structs, unions, enumerations and typedefs that
  * were asked for, for CO-RE relocation: with all that they contain, but without
- * what they point to, and without the members of types that have another name.
+ * what they point to, and without the members of types that have another name
+ * (but for those that are a member without a name).
  * Types have other numbers there.  0, *data from malloc(); -EINVAL, -ENOMEM.
  */
 int kbtf__cut(const struct kbtf *k, void **data, size_t *size);

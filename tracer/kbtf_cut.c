@@ -16,6 +16,9 @@ struct cut {
 	__u32 *number; /* of a type in the kernel: what it has in the new file; 0: not in it */
 	__u32 *queue;  /* types of the new file, in the order of their numbers there */
 	__u32 n;
+	__u32 done; /* of the queue */
+	unsigned char *shown; /* of a type in the kernel: it is somewhere a member without a name */
+	int late; /* … which came to light when it was in the file without its members */
 	struct buf types, strs;
 };
 
@@ -60,19 +63,47 @@ static __u32 number_of(struct cut *c, __u32 id)
 	return c->number[id];
 }
 
-/* Nobody asked for it by name, so nobody reads its members. */
-static int is_opaque(const struct cut *c, const struct btf_type *t)
+/*
+ * Nobody asked for it by name, so nobody reads its members, unless they are read
+ * as those of a type that has it as a member without a name (-fms-extensions).
+ */
+static int is_opaque(const struct cut *c, __u32 id, const struct btf_type *t)
 {
-	return t->name_off && kbtf_wanted(c->k, kbtf_str(c->k, t->name_off)) < 0;
+	return t->name_off && !c->shown[id] && kbtf_wanted(c->k, kbtf_str(c->k, t->name_off)) < 0;
 }
 
-static void add_members(struct cut *c, const struct btf_type *t)
+/* The type of a member without a name, behind what qualifies it, has its members. */
+static void show(struct cut *c, __u32 id)
+{
+	const struct btf_type *t = kbtf_type(c->k, id);
+
+	/* Damaged files go round in circles. */
+	for (int depth = 0; t && depth < 32; depth++) {
+		switch (kbtf_kind(t)) {
+		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_CONST:
+		case BTF_KIND_VOLATILE:
+		case BTF_KIND_RESTRICT:
+		case BTF_KIND_TYPE_TAG:
+			id = t->type;
+			t = kbtf_type(c->k, id);
+			continue;
+		default:
+			if (!c->shown[id] && c->number[id] && c->number[id] <= c->done)
+				c->late = 1;
+			c->shown[id] = 1;
+			return;
+		}
+	}
+}
+
+static void add_members(struct cut *c, __u32 id, const struct btf_type *t)
 {
 	const struct btf_member *m = (const struct btf_member *)(t + 1);
 	struct btf_type copy = *t;
 
 	copy.name_off = add_name(c, t->name_off);
-	if (is_opaque(c, t)) {
+	if (is_opaque(c, id, t)) {
 		copy.info &= ~0xffffU; /* vlen */
 		buf_add(&c->types, &copy, sizeof(copy));
 		return;
@@ -82,6 +113,8 @@ static void add_members(struct cut *c, const struct btf_type *t)
 		struct btf_member to = m[i];
 
 		to.name_off = add_name(c, m[i].name_off);
+		if (!to.name_off)
+			show(c, m[i].type);
 		to.type = number_of(c, m[i].type);
 		buf_add(&c->types, &to, sizeof(to));
 	}
@@ -106,15 +139,16 @@ static void add_enumerators(struct cut *c, const struct btf_type *t)
 	}
 }
 
-static void add_type(struct cut *c, const struct btf_type *t)
+static void add_type(struct cut *c, __u32 id)
 {
+	const struct btf_type *t = kbtf_type(c->k, id);
 	struct btf_array a;
 	struct btf_type copy = *t;
 
 	switch (kbtf_kind(t)) {
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
-		add_members(c, t);
+		add_members(c, id, t);
 		return;
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64:
@@ -182,6 +216,26 @@ static int is_type(__u32 kind)
 	       kind == BTF_KIND_ENUM64 || kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_INT;
 }
 
+/* All that was asked for, and what that contains. */
+static void add_all(struct cut *c)
+{
+	const struct kbtf *k = c->k;
+
+	buf_add(&c->strs, "", 1);
+	for (__u32 i = 0; i < k->nfound; i++)
+		if (is_type(k->found[i].kind))
+			number_of(c, k->found[i].id);
+	for (c->done = 1; c->done <= c->n; c->done++)
+		add_type(c, c->queue[c->done]);
+}
+
+/* Once more, knowing which types are shown. */
+static void start_again(struct cut *c)
+{
+	memset(c->number, 0, c->k->ntypes * sizeof(*c->number));
+	c->n = c->types.len = c->strs.len = c->late = 0;
+}
+
 int kbtf__cut(const struct kbtf *k, void **data, size_t *size)
 {
 	struct cut c = {
@@ -189,21 +243,22 @@ int kbtf__cut(const struct kbtf *k, void **data, size_t *size)
 		/* Only the pages that are written to cost anything. */
 		.number = calloc(k->ntypes, sizeof(__u32)),
 		.queue = calloc(k->ntypes + 1, sizeof(__u32)),
+		.shown = calloc(k->ntypes, 1),
 	};
 	int err = -ENOMEM;
 
-	if (!c.number || !c.queue)
+	if (!c.number || !c.queue || !c.shown)
 		goto out;
-	buf_add(&c.strs, "", 1);
-	for (__u32 i = 0; i < k->nfound; i++)
-		if (is_type(k->found[i].kind))
-			number_of(&c, k->found[i].id);
-	for (__u32 i = 1; i <= c.n; i++)
-		add_type(&c, kbtf_type(k, c.queue[i]));
+	add_all(&c);
+	while (c.late) {
+		start_again(&c);
+		add_all(&c);
+	}
 	err = write_file(&c, data, size);
 out:
 	free(c.number);
 	free(c.queue);
+	free(c.shown);
 	free(c.types.data);
 	free(c.strs.data);
 	return err;

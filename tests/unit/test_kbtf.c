@@ -9,9 +9,9 @@
 
 #define INFO(kind, vlen) ((kind) << 24 | (vlen))
 
-enum { INT = 1, PTR, INNER, OUTER, NAMELESS, PROTO, FUNC, TP_PTR, TP, COLOUR, ARRAY, OUTER2 };
+enum { INT = 1, PTR, INNER, OUTER, NAMELESS, PROTO, FUNC, TP_PTR, TP, COLOUR, ARRAY, OUTER2, LATE, BAG, BAG_T, ROUND };
 
-static const char strs[] = "\0int\0inner\0outer\0x\0y\0func\0btf_trace_tp\0colour\0RED\0a\0p";
+static const char strs[] = "\0int\0inner\0outer\0x\0y\0func\0btf_trace_tp\0colour\0RED\0a\0p\0late\0bag\0bag_t\0in";
 
 static __u32 str(const char *s)
 {
@@ -55,6 +55,11 @@ static void make(struct file *f)
 	PUT(f, str("colour"), INFO(BTF_KIND_ENUM, 1), 4, str("RED"), 5);
 	PUT(f, 0, INFO(BTF_KIND_ARRAY, 0), 0, INT, INT, 7);
 	PUT(f, str("outer"), INFO(BTF_KIND_STRUCT, 0), 1);
+	/* struct late { struct bag x; struct { bag_t; }; }, typedef struct bag bag_t (-fms-extensions) */
+	PUT(f, str("late"), INFO(BTF_KIND_STRUCT, 2), 8, str("x"), BAG, 0, 0, ROUND, 32);
+	PUT(f, str("bag"), INFO(BTF_KIND_STRUCT, 1), 4, str("in"), INT, 0);
+	PUT(f, str("bag_t"), INFO(BTF_KIND_TYPEDEF, 0), BAG);
+	PUT(f, 0, INFO(BTF_KIND_STRUCT, 1), 4, 0, BAG_T, 0);
 	h.type_len = h.str_off = f->len - sizeof(h);
 	h.str_len = sizeof(strs);
 	memcpy(f->data, &h, sizeof(h));
@@ -164,6 +169,27 @@ static void test_cut(void **state)
 	assert_int_equal(BTF_INFO_VLEN(t->info), 1);
 }
 
+/*
+ * A named struct without a name as a member: its fields are read as if they were the outer's.
+ * Here that comes to light when it is in the file, as x, without them.
+ */
+static void test_cut_shown(void **state)
+{
+	struct file f = cut((const char *const[]){ "late", NULL });
+	const struct btf_type *t = (const struct btf_type *)(f.data + sizeof(struct btf_header));
+	const struct btf_member *m = (const struct btf_member *)(t + 1);
+
+	(void)state;
+	assert_int_equal(BTF_INFO_VLEN(t->info), 2);
+	assert_int_equal(m[0].type, 2);
+	assert_int_equal(m[1].type, 3);
+	assert_int_equal(m[1].name_off, 0);
+	/* In the order met: late, bag, the nameless one. */
+	t = (const struct btf_type *)(m + 2);
+	assert_int_equal(BTF_INFO_KIND(t->info), BTF_KIND_STRUCT);
+	assert_int_equal(BTF_INFO_VLEN(t->info), 1);
+}
+
 static void test_damaged(void **state)
 {
 	struct file whole, f;
@@ -186,6 +212,7 @@ static void test_damaged(void **state)
 		if (load(&f, f.len, &k))
 			continue;
 		kbtf__want(k, "outer");
+		kbtf__want(k, "late");
 		kbtf__want(k, "func");
 		kbtf__want_tracepoint(k, "tp");
 		if (!kbtf__scan(k)) {
@@ -204,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finds),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_cut_shown),
 		cmocka_unit_test(test_damaged),
 	};
 
