@@ -4,6 +4,8 @@ Packages from Debian's mirrors, downloaded and unpacked, never installed: apt
 with a state of its own, for any suite and architecture.
 """
 
+import contextlib
+import fcntl
 import glob
 import os
 import shutil
@@ -16,11 +18,31 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or "/var/cache", "tcplens-
 MIRROR = os.environ.get("TCPLENS_VM_MIRROR", "http://deb.debian.org").rstrip("/")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LISTS_AGE = 24 * 3600
+_unreachable = []  # why the mirror was not, for the rest of this run
 
 
 def run(argv, **kw):
     return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, **kw)
+
+
+@contextlib.contextmanager
+def locked(name):
+    """Against other runs, from other checkouts, which share the cache."""
+    where = os.path.join(CACHE, "locks")
+    os.makedirs(where, exist_ok=True)
+    with open(os.path.join(where, name), "w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"note: waiting for another run, which fetches {name}", flush=True)
+            fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def fresh(path):
+    """Is this stamp's age such that nothing is to be looked for?"""
+    return os.path.exists(path) and time.time() - os.path.getmtime(path) < LISTS_AGE
 
 
 class Apt:
@@ -33,6 +55,13 @@ class Apt:
     def __enter__(self):
         if not shutil.which("apt-get"):
             raise Unavailable("there is no apt-get to fetch kernels with")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(os.path.basename(self.dir)))
+            self._enter()
+            self._lock = stack.pop_all()
+        return self
+
+    def _enter(self):
         for d in ("lists/partial", "archives/partial", "parts"):
             os.makedirs(os.path.join(self.dir, d), exist_ok=True)
         open(self._path("status"), "a").close()
@@ -41,9 +70,12 @@ class Apt:
                 archive = "debian-security" if suite.endswith("-security") else "debian"
                 f.write(f"deb [signed-by={KEYRING}] {MIRROR}/{archive} {suite} main\n")
         self._update()
-        return self
 
     def __exit__(self, *_exc):
+        self._clean()
+        self._lock.close()
+
+    def _clean(self):
         for f in glob.glob(self._path("archives/*.deb")):
             os.unlink(f)
 
@@ -68,12 +100,15 @@ class Apt:
 
     def _update(self):
         stamp = self._path("updated")
-        if os.path.exists(stamp) and time.time() - os.path.getmtime(stamp) < LISTS_AGE:
+        if fresh(stamp):
             return
+        if _unreachable:
+            raise Unavailable(_unreachable[0])
         r = self._call("apt-get", "-o", "APT::Update::Error-Mode=any", "update")
         if r.returncode:
             why = [x for x in r.stdout.splitlines() if x.startswith(("E:", "W:", "Err"))]
-            raise Unavailable(f"Debian's package lists cannot be fetched: {(why or ['?'])[-1]}")
+            _unreachable.append(f"Debian's package lists cannot be fetched: {(why or ['?'])[-1]}")
+            raise Unavailable(_unreachable[0])
         open(stamp, "w").close()
 
     def names(self, prefix):
@@ -90,7 +125,7 @@ class Apt:
         """These packages, as they are.  False: not to be had."""
         r = self._call("apt-get", "download", *names, cwd=self._path("archives"))
         if r.returncode:
-            self.__exit__()
+            self._clean()
             return False
         self._unpack_all(to)
         return True

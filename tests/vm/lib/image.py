@@ -65,19 +65,32 @@ def make(arch, programs=True):
     return build
 
 
+def cut():
+    """The program that cuts a kernel's type information as tcplens does (src/cut.c); its path."""
+    path = os.path.join(TOP, "build", "vm", "cut")
+    r = debian.run(["make", "-C", TOP, f"-j{os.cpu_count()}", "B=build", "build/vm/cut"])
+    if r.returncode:
+        raise AssertionError(f"building {path} failed:\n{r.stdout[-3000:]}")
+    return path
+
+
 def _rooted(tag, arch, packages):
     """A directory with these packages and what they need, made once."""
     key = hashlib.sha256(" ".join(SUITES + sorted(packages)).encode()).hexdigest()[:8]
     root = os.path.join(debian.CACHE, f"{tag}-{arch}-{key}")
-    if os.path.isdir(root):
-        return root
+    with debian.locked(os.path.basename(root)):
+        if not os.path.isdir(root):
+            _make_root(root, arch, packages)
+    return root
+
+
+def _make_root(root, arch, packages):
     shutil.rmtree(root + ".new", ignore_errors=True)
     os.makedirs(root + ".new")
     with debian.Apt(arch, SUITES) as apt:
         apt.unpack_closure(packages, root + ".new")
     _compile(root + ".new")
     os.rename(root + ".new", root)
-    return root
 
 
 def sysroot(arch):
@@ -200,6 +213,11 @@ def _tests(archive, python):
 
 def modules(kernel):
     """The archive of a kernel's modules, as modprobe wants them; its path."""
+    with debian.locked(os.path.basename(kernel.home)):
+        return _modules(kernel)
+
+
+def _modules(kernel):
     path = os.path.join(kernel.dir, "modules.cpio")
     key = hashlib.sha256(json.dumps(MODULES).encode()).hexdigest()
     if os.path.exists(path) and _read(path + ".key") == key:
@@ -270,10 +288,10 @@ def _read(path):
         return None
 
 
-def initramfs(path, parts, jobs):
-    """All archives and the job in one file."""
+def initramfs(path, parts, content):
+    """All archives and what the job is in one file."""
     job = cpio.Archive()
-    job.file("job.json", json.dumps(jobs).encode())
+    job.file("job.json", json.dumps(content).encode())
     job.write(path + ".job")
     with open(path, "wb") as f:
         for part in [*parts, path + ".job"]:

@@ -3,6 +3,7 @@
 
 import fnmatch
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -22,7 +23,25 @@ class Kernel:
         self.name, self.arch, self.suite, self.version = name, arch, suite, version
         self.lacks = [] if lacks == "-" else lacks.split(",")
         self.backends = [b for b in BACKENDS if b not in self.lacks]
-        self.dir = os.path.join(debian.CACHE, "kernels", name)
+        # A changed line has a place of its own; in it each release has one, as another run may use an older.
+        key = hashlib.sha256(f"{arch} {suite} {version}".encode()).hexdigest()[:8]
+        self.home = os.path.join(debian.CACHE, "kernels", f"{name}-{key}")
+        self._dir = None
+
+    @property
+    def dir(self):
+        """Of the newest in the cache; of the same all the time, once it was asked for."""
+        if not self._dir:
+            found = self._cached()
+            if not found:
+                return os.path.join(self.home, "none")
+            self._dir = found[-1]
+        return self._dir
+
+    def _cached(self):
+        """Directories of whole kernels, the newest last."""
+        found = [os.path.dirname(p) for p in glob.glob(os.path.join(self.home, "*", "release"))]
+        return sorted((d for d in found if not d.endswith(".new")), key=lambda d: _version(os.path.basename(d)))
 
     @property
     def release(self):
@@ -46,9 +65,27 @@ class Kernel:
         raise AssertionError(f"{self.dir} has no modules")
 
     def fetch(self, refresh=False):
-        """Sees to it that the cache has it."""
-        if os.path.exists(os.path.join(self.dir, "release")) and not refresh:
-            return
+        """
+        Sees to it that the cache has it; whether there is a newer one is asked once a day, and
+        does not matter when it cannot be.
+        """
+        stamp = os.path.join(self.home, "checked")
+        os.makedirs(self.home, exist_ok=True)
+        with debian.locked(os.path.basename(self.home)):
+            if self._cached() and debian.fresh(stamp) and not refresh:
+                return
+            try:
+                self._fetch()
+                open(stamp, "w").close()
+            except Unavailable as e:
+                if not self._cached():
+                    raise
+                print(f"note: {self.name}: the kernel in the cache is taken: {e}", flush=True)
+            self._dir = None
+            for old in self._cached()[:-2]:
+                shutil.rmtree(old)
+
+    def _fetch(self):
         pattern = re.compile(fnmatch.translate(f"linux-image-{self.version}-cloud-{self.arch}"))
         with debian.Apt(self.arch, [self.suite]) as apt:
             names = [n for n in apt.names("linux-image-") if pattern.match(n)]
@@ -59,17 +96,21 @@ class Kernel:
         raise Unavailable(f"no {self.version} kernel for {self.arch} can be fetched from {self.suite}")
 
     def _unpack(self, apt, name):
+        release = name[len("linux-image-"):]
+        to = os.path.join(self.home, release)
+        if to in self._cached():
+            return True
         # Since 6.19 the image package is empty and depends on linux-binary-… and linux-modules-….
         parts = [d for d in apt.depends(name) if d.startswith(("linux-binary-", "linux-modules-"))]
-        new = self.dir + ".new"
+        new = to + ".new"
         shutil.rmtree(new, ignore_errors=True)
         os.makedirs(new)
         if not apt.unpack(parts or [name], new):
+            shutil.rmtree(new)
             return False
         with open(os.path.join(new, "release"), "w") as f:
-            f.write(name[len("linux-image-"):] + "\n")
-        shutil.rmtree(self.dir, ignore_errors=True)
-        os.rename(new, self.dir)
+            f.write(release + "\n")
+        os.rename(new, to)
         return True
 
 
