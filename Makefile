@@ -235,6 +235,12 @@ $(B)/vm/%: tests/vm/src/%.c $(B)/.flags-live Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIVE_CFLAGS) -static -o $@ $< $(LDFLAGS)
 
+# For tests/vm/btf, on this machine.
+$(B)/vm/cut: tests/vm/src/cut.c $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loader.o
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(LDFLAGS) $(LIBS)
+
 # What scripts/bench runs: traffic, and empty programs to compare with.
 bench-programs: $(BENCH_BIN)
 

@@ -12,6 +12,7 @@ details of failures behind them, and the last line is
 import argparse
 import glob
 import importlib
+import json
 import os
 import re
 import signal
@@ -133,6 +134,7 @@ def options():
                         "as its host has other work; told at the end")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run the selection N times")
     p.add_argument("-f", "--failfast", action="store_true", help="stop at the first failure")
+    p.add_argument("--save", metavar="FILE", help="what came of it, and doctor's word, for tests/vm/report")
     p.add_argument("-l", "--list", action="store_true", help="print the names only")
     return p.parse_args()
 
@@ -148,6 +150,20 @@ def show(details):
         print(text, flush=True)
 
 
+def save(path, backend, results, retried):
+    """As tests/vm/run saves what came of a machine."""
+    from lib.doctor import ask
+
+    said = json.loads(ask())
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w") as f:
+        json.dump({"kernel": "this", "release": said["kernel"], "arch": said["machine"],
+                   "commit": commit.stdout.strip(), "backend": backend or said["chosen"], "doctor": said,
+                   "results": results, "retried": retried, "failures": []}, f, indent=1)
+
+
 def main():
     opt = options()
     if opt.backend:
@@ -155,13 +171,14 @@ def main():
     tests = [t for t in discover()
              if (not opt.names or any(n in t.id() for n in opt.names)) and
              not any(n in t.id() for n in opt.exclude)]
+    unknown = [n for n in opt.names if not any(n in t.id() for t in tests)]
     if opt.list:
         print("\n".join(t.id() for t in tests))
         return 0
     for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(sig, on_signal)
     count = {"ok": 0, "FAIL": 0, "skip": 0}
-    details, again = [], []
+    details, again, results, retried = [], [], [], []
     pool = Pool(opt.jobs, opt.timeout)
     for test in tests * opt.repeat:
         pool.submit(test)
@@ -175,6 +192,8 @@ def main():
             count[verdict] += 1
             why = f": {text}" if verdict == "skip" else ""
             nth = f" (try {ended.nth})" if ended.nth > 1 else ""
+            results.append([verdict, name, round(ended.took, 1), text if verdict == "skip" else ""])
+            retried += [name] if nth else []
             print(f"{verdict:4} {name} ({ended.took:.1f} s){nth}{why}", flush=True)
             if verdict == "FAIL":
                 failure = f"---- {name}\n{text}"
@@ -193,8 +212,11 @@ def main():
         print(f"{len(again)} times a test was tried again; what had failed:")
         show(again)
     show(details)
-    if not tests:
-        print("no test has such a name")
+    for name in unknown:
+        print(f"FAIL {name} (0.0 s): no test has such a name")
+        count["FAIL"] += 1
+    if opt.save:
+        save(opt.save, opt.backend, results, retried)
     print(f"live: {count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped", flush=True)
     return 1 if count["FAIL"] or not tests else 0
 

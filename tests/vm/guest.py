@@ -4,6 +4,7 @@ Runs inside the virtual machine: the commands of /job.json, each one's output
 line by line to the host (a virtio port), and then the end of the machine.
 
     @ doctor {...}          what `tcplens doctor --json` says
+    @ trouble TEXT          what is wrong with that
     @ begin NAME / @ end NAME STATUS
     @ done                  only then is the machine's exit status a pass
 """
@@ -38,27 +39,29 @@ def doctor(port):
     port.write(b"@ doctor " + (r.stdout.strip() or b"{}") + b"\n")
     with open(DOCTOR, "wb") as f:
         f.write(r.stdout)
-    if r.returncode or r.stderr:
-        port.write(b"doctor: exit %d, stderr: %r\n" % (r.returncode, r.stderr))
+    bad = bool(r.returncode or r.stderr)
+    if bad:
+        port.write(b"@ trouble doctor: exit status %d, stderr: %r\n" % (r.returncode, r.stderr))
+    return not bad
 
 
-def run(port, job):
-    port.write(f"@ begin {job['name']}\n".encode())
-    p = subprocess.Popen(job["argv"], env=dict(os.environ, TCPLENS_DOCTOR=DOCTOR, **job["env"]), stdin=subprocess.DEVNULL,
+def run(port, command):
+    port.write(f"@ begin {command['name']}\n".encode())
+    p = subprocess.Popen(command["argv"], env=dict(os.environ, TCPLENS_DOCTOR=DOCTOR, **command["env"]), stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
         port.write(line)
     rc = p.wait()
-    port.write(f"@ end {job['name']} {rc}\n".encode())
+    port.write(f"@ end {command['name']} {rc}\n".encode())
     return rc == 0
 
 
 def main():
     with open("/job.json") as f:
-        jobs = json.load(f)
+        job = json.load(f)
     port = find_port()
-    doctor(port)
-    good = all([run(port, job) for job in jobs])
+    good = not job["doctor"] or doctor(port)
+    good = all([good, *(run(port, command) for command in job["commands"])])
     port.write(b"@ done\n")
     port.close()
     return good

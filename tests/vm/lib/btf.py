@@ -8,7 +8,7 @@ import struct
 import subprocess
 import zlib
 
-from . import debian
+from . import debian, image
 
 # How a boot image may be packed: magic, command.
 PACKED = ((b"\x28\xb5\x2f\xfd", ["zstd", "-dcq"]), (b"\xfd7zXZ\0", ["xz", "-dcq", "--single-stream"]),
@@ -40,6 +40,11 @@ def _unpacked(image):
 
 def extract(kernel):
     """Path of the kernel's raw BTF, cut out of its image once."""
+    with debian.locked(os.path.basename(kernel.home)):
+        return _extract(kernel)
+
+
+def _extract(kernel):
     path = os.path.join(kernel.dir, "btf")
     if os.path.exists(path):
         return path
@@ -64,8 +69,18 @@ ASKS = re.compile(r"libbpf: prog '(.*)': relo #(\d+): <(\w+)> \[\d+\] (.*?)(?: \
 FAILS = re.compile(r"libbpf: prog '(.*)': relo #(\d+): no matching targets found")
 
 
+def cut(btf, obj):
+    """Path of what tcplens itself hands to libbpf of this BTF, when it loads the object."""
+    path = f"{obj}.cut"
+    r = debian.run([image.cut(), btf, obj, path])
+    if r.returncode:
+        raise AssertionError(r.stdout)
+    return path
+
+
 def relocations(btf, obj):
-    """{(kind, what): found} of all CO-RE relocations of the object against the BTF."""
+    """{(kind, what): found} of all CO-RE relocations of the object against the BTF, as it is cut."""
+    btf = cut(btf, obj)
     out = obj + ".min-btf"
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     r = debian.run([os.environ.get("BPFTOOL", "bpftool"), "-d", "gen", "min_core_btf", btf, out, obj],

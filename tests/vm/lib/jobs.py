@@ -10,11 +10,13 @@ import subprocess
 import threading
 import time
 
-from . import Unavailable, image, kernels, machine
+from . import Unavailable, expected, image, kernels, machine
 
 PLAN = os.path.join(kernels.HERE, "plan.list")
-RESULTS = os.path.join(image.BUILD, "results")
+RESULTS = os.path.join(image.BUILD, "results")  # of a whole --all: what the report reads
+OTHERS = os.path.join(image.BUILD, "others")  # of all other runs
 TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)( \(try \d+\))?(?:: (.*))?$")
+COUNT = re.compile(r"live: (\d+) passed, (\d+) failed, (\d+) skipped$")
 # An emulated machine is slow, more so on a busy host.  A test's limit is less than the silence
 # that machine.py takes for a hang, so that the test says what it waited for.
 ENV = {"TCPLENS_LIVE_WAIT": "200", "TCPLENS_LIVE_TIMEOUT": "400", "TCPLENS_VM": "1"}
@@ -31,12 +33,15 @@ class Part:
         self.results = []  # [verdict, test, seconds, reason]
         self.status = None  # of the runner; None: it did not end
         self.retried = []  # what it says of tests that were tried again
+        self.told = None  # passed, failed, skipped, by the runner's last line
 
     @property
     def command(self):
         if self.shell:
             return {"name": self.backend, "argv": ["sh", "-c", self.shell], "env": ENV}
-        argv = ["python3", "-u", "tests/live/run.py", *self.tests, *AGAIN]
+        argv = ["python3", "-u", "tests/live/run.py", *AGAIN]
+        for t in self.tests:
+            argv += ["-x", t[1:]] if t.startswith("!") else [t]
         if self.backend != "any":
             argv += ["--backend", self.backend]
         return {"name": self.backend, "argv": argv, "env": ENV}
@@ -47,16 +52,36 @@ class Part:
             self.results.append([m[1], m[2], float(m[3]), m[5] or ""])
             if m[4]:
                 self.retried.append(m[2])
+        m = COUNT.match(line)
+        if m:
+            self.told = tuple(int(x) for x in m.groups())
+
+    def failures(self):
+        """What is wrong with the run, beside the tests that failed."""
+        if self.shell:
+            if self.status:
+                yield f"the command ended with status {self.status}"
+            return
+        n = tuple(sum(r[0] == v for r in self.results) for v in ("ok", "FAIL", "skip"))
+        if not self.results:
+            yield f"{self.backend}: no test ran"
+        elif self.status is None:
+            yield f"{self.backend}: the tests did not end"
+        elif self.told != n:
+            yield f"{self.backend}: the tests' runner counts {self.told}, seen were {n} (passed, failed, skipped)"
+        elif self.status and not n[1]:
+            yield f"{self.backend}: the tests' runner ended with status {self.status}, though none failed"
 
 
 class Job:
-    """One machine: a kernel, and what is run in it, one part after the other."""
+    """One machine: a kernel, and what is run in it, one part after the other; `where`: its results go."""
 
-    def __init__(self, kernel, parts=(), name=None, counted=False):
-        self.counted = counted
+    def __init__(self, kernel, parts=(), name=None, counted=False, where=OTHERS, doctor=True):
+        self.counted, self.asks_doctor = counted, doctor
         self.kernel, self.name, self.parts = kernel, name or kernel.name, list(parts)
-        self.file = os.path.join(RESULTS, self.name, "machine")
+        self.file = os.path.join(where, self.name, "machine")
         self.doctor, self.failures, self.skipped, self.took = {}, [], None, 0
+        self.ended = False  # it was run, or skipped
 
     def part(self, backend):
         for p in self.parts:
@@ -66,8 +91,9 @@ class Job:
         return self.parts[-1]
 
     @property
-    def commands(self):
-        return [p.command for p in self.parts]
+    def content(self):
+        """What guest.py gets."""
+        return {"doctor": self.asks_doctor, "commands": [p.command for p in self.parts]}
 
     @property
     def results(self):
@@ -86,6 +112,8 @@ class Job:
             words = line.split()
             if line.startswith("@ doctor "):
                 self.doctor = _json(line[9:])
+            elif line.startswith("@ trouble "):
+                self.failures.append(line[10:])
             elif line.startswith("@ begin "):
                 current = self.part(words[2])
             elif line.startswith("@ end "):
@@ -97,13 +125,9 @@ class Job:
         if verdict and not (verdict.startswith("the guest reports") and failed):
             self.failures.append(verdict)
         for p in self.parts:
-            if p.shell and p.status:
-                self.failures.append(f"the command ended with status {p.status}")
-            if not p.results and not p.shell:
-                self.failures.append(f"{p.backend}: no test ran")
-            elif p.status is None:
-                self.failures.append(f"{p.backend}: the tests did not end")
-        self._check_backends()
+            self.failures += p.failures()
+        if self.asks_doctor:
+            self._check_backends()
         if VERIFIER.search(out):
             self.failures.append("the verifier's or libbpf's words reached the screen")
 
@@ -115,6 +139,10 @@ class Job:
                 self.failures.append(f"{b} works, kernels.list says it does not")
             if not got and b not in self.kernel.lacks:
                 self.failures.append(f"{b} does not work: {said or 'doctor says nothing'}")
+        if self.doctor.get("kernel"):
+            self.failures += expected.differences(self.kernel.name, self.doctor)
+            for p in self.parts:
+                self.failures += expected.skips(self.kernel.name, self.doctor["kernel"], p.backend, p.results)
 
     def said(self):
         """All that its commands printed."""
@@ -150,9 +178,10 @@ def _json(text):
         return {}
 
 
-def plan(mode, all_kernels, only=None):
+def plan(mode, all_kernels, only=None, where=OTHERS):
     """The jobs of a mode, as plan.list says; `only`: of these backends."""
     found = {}
+    apart = mode == "whole"  # a machine for each backend: they run for hours
     with open(PLAN) as f:
         lines = [x.split("#")[0].split() for x in f]
     for words in filter(None, lines):
@@ -164,7 +193,8 @@ def plan(mode, all_kernels, only=None):
             asked = {"each": k.backends, "best": k.backends[:1]}.get(words[2], words[2].split(","))
             for b in asked:
                 if (b == "any" or b in k.backends) and (not only or b in only):
-                    found.setdefault(k.name, Job(k)).part(b).tests += words[3:]
+                    name = f"{k.name}-{b}" if apart else k.name
+                    found.setdefault(name, Job(k, name=name, where=where)).part(b).tests += words[3:]
     return list(found.values())
 
 
@@ -206,7 +236,7 @@ class Runner:
     def run(self):
         self.prepare()
         for job in [j for j in self.todo if j.kernel.name in self.bad]:
-            job.skipped = self.bad[job.kernel.name]
+            job.skipped, job.ended = self.bad[job.kernel.name], True
             self.todo.remove(job)
             self.say(job)
         threads = [threading.Thread(target=self._work) for _ in range(self.parallel)]
@@ -220,6 +250,11 @@ class Runner:
             for m in list(self.machines):
                 m.close()
             raise
+        finally:
+            # Whatever ended the thread that should have.
+            for job in (j for j in self.jobs if not j.ended):
+                job.failures.append("it was not run")
+                self.say(job)
 
     def _work(self):
         while True:
@@ -228,12 +263,16 @@ class Runner:
                     return
                 job = self.todo.pop(0)
             start = time.monotonic()
+            job.ended = True
             try:
                 self._one(job)
             except Exception as e:  # the others go on
                 job.failures.append(f"{type(e).__name__}: {e}")
             job.took = time.monotonic() - start
-            job.save()
+            try:
+                job.save()
+            except Exception as e:
+                job.failures.append(f"what it found cannot be written: {type(e).__name__}: {e}")
             with self.lock:
                 self.say(job)
 
@@ -241,7 +280,7 @@ class Runner:
         k = job.kernel
         os.makedirs(os.path.dirname(job.file), exist_ok=True)
         initrd = job.file + ".initramfs"
-        image.initramfs(initrd, [self.bases[k.arch], self.bases[k.arch, k.name]], job.commands)
+        image.initramfs(initrd, [self.bases[k.arch], self.bases[k.arch, k.name]], job.content)
         m = machine.Machine(k, initrd, job.file, self.limit, self.silence, counted=job.counted)
         self.machines.add(m)
         try:
