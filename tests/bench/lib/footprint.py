@@ -38,10 +38,10 @@ def _map_bytes(connections):
 
 
 def _owners(held):
-    """How many sockets leave ESTABLISHED when all connections end at once, and how many of them without an owner."""
+    """How many sockets leave ESTABLISHED when all connections end at once, how many of them without an owner, lost ones."""
     with Running(tcplens("states", "-q", "--json", "--netns", place.NS)) as t:
         held.end()
-        t.stop()
+        lost = t.stop()["told"]
         told = unknown = 0
         with open(t.out) as f:
             for line in f:
@@ -49,7 +49,7 @@ def _owners(held):
                 if r["old"] == "ESTABLISHED":
                     told += 1
                     unknown += "pid" not in r
-    return told, unknown
+    return told, unknown, lost
 
 
 def many(a):
@@ -62,6 +62,6 @@ def many(a):
                 starts.append(t.ready_s)
         need = max(2 * a.connections, 2 * FEW)
         each = (_map_bytes(need) - _map_bytes(FEW)) / (need - FEW)
-        told, unknown = _owners(held)
+        told, unknown, lost = _owners(held)
     say(f"{a.connections:,} connections")
-    return {"starts": starts, "each": each, "sockets": sockets, "told": told, "unknown": unknown}
+    return {"starts": starts, "each": each, "sockets": sockets, "told": told, "unknown": unknown, "lost": lost}

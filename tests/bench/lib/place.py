@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 TCPLENS = os.path.join(TOP, "build/tcplens")
@@ -41,7 +42,8 @@ def start(cmd, **kw):
 
 
 def end(p, sig=signal.SIGKILL, patience=20):
-    """It and its group; True: by this signal, and in time."""
+    """It and its group, until all of that is gone.  True: it ended by this signal, and in time."""
+    ok = True
     if p.poll() is None:
         try:
             os.killpg(p.pid, sig)
@@ -49,10 +51,23 @@ def end(p, sig=signal.SIGKILL, patience=20):
         except ProcessLookupError:
             p.wait()
         except subprocess.TimeoutExpired:
-            end(p)
-            return False
+            ok = False
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+    _wait_until_gone(p.pid)
     children.discard(p)
-    return True
+    return ok
+
+
+def _wait_until_gone(pgid, patience=60):
+    """What a leader left behind: a listener is still there until it is, and many sockets are not closed at once."""
+    limit = time.monotonic() + patience
+    while time.monotonic() < limit:
+        try:
+            os.killpg(pgid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        time.sleep(0.005)
 
 
 def count_runs(on):

@@ -90,7 +90,8 @@ def footprint(d):
     if many:
         yield (f"\n{d['connections']:,} open connections ({many['sockets']:,} sockets): start of `states` "
                f"{_spread(many['starts'], '{:.2f}')} s; {many['each']:.0f} bytes of maps a socket; `states` "
-               f"tells the end of {many['told']:,} of them, {many['unknown']:,} without an owner.")
+               f"tells the end of {many['told']:,} of them, {many['unknown']:,} without an owner, and lost {many['lost']:,} "
+               f"when all ended at once.")
 
 
 def counted(d):
