@@ -71,7 +71,7 @@ STATIC_OBJ = $(SRC:tracer/%.c=$(B)/obj-static/%.o)
 
 # These need libbpf or the skeleton, or call what does.  All others are pure: the
 # unit tests link with them, compiled with sanitizers.
-BPF_USERS = atomics attach configure loader cmd_doctor cmd_view cost explain expr_elf extcap hooks main privs seed session session_file session_live source_live store
+BPF_USERS = atomics attach configure cmd_doctor cmd_view cost explain expr_elf extcap hooks load_jobs loader main privs seed session session_file session_live source_live store
 PURE = $(filter-out $(BPF_USERS:%=tracer/%.c),$(SRC))
 
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))

@@ -319,7 +319,7 @@ static int open_with(struct attach *a, enum backend b, struct way w, struct tcpl
 			 r->prog->target);
 		goto out;
 	}
-	err = tcplens_bpf__load(skel);
+	err = loader__load(skel);
 	if (err) {
 		snprintf(why, len, "the kernel refuses the programs (%s)", strerror(-err));
 		goto out;

@@ -16,9 +16,12 @@
 
 #include "kbtf.h"
 #include "ktypes.h"
+#include "load_jobs.h"
+#include "skel.h"
 
 /* libbpf's handlers are of the whole process, too. */
 static const struct kbtf *kernel;
+static struct load_jobs jobs;
 
 #define NAME_OF(name) #name,
 static const char *const ktype_name[] = { KTYPES(NAME_OF) };
@@ -60,20 +63,40 @@ static void fix_insn(struct bpf_insn *insn, const struct fixups *f)
 		insn->imm = f->ktype[insn->imm - KTYPE_FIRST];
 }
 
-static int fix_program(struct bpf_program *prog)
+/* A copy of the program's instructions, with the kernel's numbers in them. */
+static struct bpf_insn *fixed_insns(const struct bpf_program *prog, size_t n)
 {
-	size_t n = bpf_program__insn_cnt(prog);
 	struct bpf_insn *insns = malloc(n * sizeof(*insns));
 	struct fixups f;
-	int err;
 
 	if (!insns)
-		return -ENOMEM;
+		return NULL;
 	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
 	find_fixups(&f);
 	for (size_t i = 0; i < n; i++)
 		fix_insn(&insns[i], &f);
-	err = bpf_program__set_insns(prog, insns, n);
+	return insns;
+}
+
+/* The verifier's log, for who asks for it, comes with libbpf's own loading only. */
+static bool is_log_wanted(void)
+{
+	return getenv("LIBBPF_DEBUG") != NULL;
+}
+
+static int prepare(struct bpf_program *prog, enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
+{
+	size_t n = bpf_program__insn_cnt(prog);
+	struct bpf_insn *insns = fixed_insns(prog, n);
+	int err;
+
+	if (!insns)
+		return -ENOMEM;
+	if (!is_log_wanted())
+		return load_jobs__add(&jobs, prog, type, insns, n, opts);
+	err = bpf_program__set_type(prog, type);
+	if (!err)
+		err = bpf_program__set_insns(prog, insns, n);
 	free(insns);
 	return err;
 }
@@ -103,21 +126,15 @@ static __u32 target_id(const struct bpf_program *prog)
 
 static int prepare_tracing(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
-	int err;
-
 	(void)cookie;
 	opts->attach_btf_id = target_id(prog);
-	if (!opts->attach_btf_id)
-		return -ENOENT;
-	err = bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
-	return err ? err : fix_program(prog);
+	return opts->attach_btf_id ? prepare(prog, BPF_PROG_TYPE_TRACING, opts) : -ENOENT;
 }
 
 static int prepare_kprobe(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
-	(void)opts;
 	(void)cookie;
-	return fix_program(prog);
+	return prepare(prog, BPF_PROG_TYPE_KPROBE, opts);
 }
 
 static int attach_tracing(const struct bpf_program *prog, long cookie, struct bpf_link **link)
@@ -232,6 +249,18 @@ int loader__want(struct kbtf *k, struct bpf_object *obj)
 		if (!err)
 			err = kbtf__want(k, name);
 	}
+	return err;
+}
+
+int loader__load(struct tcplens_bpf *skel)
+{
+	int err = tcplens_bpf__load(skel);
+	const struct bpf_map *map = skel->maps.rodata;
+	const struct prune_data ro = { bpf_map__fd(map), skel->rodata, bpf_map__value_size(map) };
+
+	if (!err)
+		err = load_jobs__run(&jobs, &ro);
+	load_jobs__clear(&jobs);
 	return err;
 }
 

@@ -8,6 +8,7 @@
 
 struct kbtf;
 struct bpf_object;
+struct tcplens_bpf;
 
 /*
  * Tells libbpf to ask `k` for what programs are attached to.  `k` is borrowed,
@@ -23,5 +24,8 @@ int loader__types_file(char path[32]);
 
 /* Writes the types that were found into it: before an object is loaded.  0, or a negative errno. */
 int loader__types_write(const struct kbtf *k, int fd);
+
+/* Makes the maps, and loads the programs.  0, or a negative errno. */
+int loader__load(struct tcplens_bpf *skel);
 
 #endif
