@@ -186,7 +186,7 @@ static __always_inline void attempt_end(struct sock *sk, struct attempt *a, __u8
 		e = a->ends;
 	else
 		sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	a->result = result;
 	/* SYNs; of a passive one what its request counted (tcp_create_openreq_child()). */
 	if ((a->begin_ns || (a->bits & (ATTEMPT_IN | ATTEMPT_OLD)) == ATTEMPT_OLD) &&

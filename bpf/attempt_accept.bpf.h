@@ -9,13 +9,11 @@
 static __always_inline int attempt_accepted(struct sock *sk)
 {
 	struct attempt none = { .bits = ATTEMPT_IN }, *a;
-	struct ev_ends e;
 	struct conn *c;
 
 	if (!sk || !sock_is_tcp(sk))
 		return 0;
-	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	if (c && c->who.how != HOW_KERNEL && c->who.how != HOW_ACCEPT &&
 	    !task_is_kernel((void *)bpf_get_current_task()))
 		conn_own(c->num, HOW_ACCEPT);

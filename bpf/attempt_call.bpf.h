@@ -69,7 +69,7 @@ static __always_inline void attempt_unseen(struct sock *sk, struct attempt *a, _
 
 	if (!ends_wanted(&e, sk, uaddr, len))
 		return;
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	if (!c)
 		return;
 	a->err = err;

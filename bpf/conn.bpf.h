@@ -74,6 +74,12 @@ int conn_own(__u32 num, __u32 how);
 /* This task owns it. */
 int conn_give_to(__u32 num, __u64 task, __u32 how);
 
+/*
+ * In no process's descriptor table: waiting to be accepted, or closed by its owner.
+ * The process that listens on its port is the best that can be said.
+ */
+int conn_find_listener(__u32 num);
+
 /* by_tuple leads to it by this key from now on.  1, or 0: there is no room (counted). */
 int conn_index_by(__u32 num, __u64 key);
 
@@ -82,32 +88,27 @@ static __always_inline struct conn *conn_add(struct sock *sk)
 	return conn_at(conn_make(number_of(sk)));
 }
 
-/*
- * In no process's descriptor table: waiting to be accepted, or closed by its owner.
- * The process that listens on its port is the best that can be said.
- */
-static __always_inline void conn_of_listener(struct conn *c, struct sock *sk,
-					     const struct ev_ends *e)
+/* The owner is not known yet, and nobody's descriptor table has it: its listener's process is. */
+static __always_inline void conn_of_listener(struct conn *c)
 {
-	if (c->who.how == HOW_UNKNOWN && !RD(sk, sk_socket))
-		who_from_listener(&c->who, c->who.netns, e->laddr, e->lport);
+	if (c->who.how == HOW_UNKNOWN)
+		conn_find_listener(c->num);
 }
 
 /* With a socket that nothing was seen of before: it was open before the start. */
-static __always_inline struct conn *conn_or_add(struct conn *c, struct sock *sk,
-						const struct ev_ends *e)
+static __always_inline struct conn *conn_or_add(struct conn *c, struct sock *sk)
 {
 	if (c)
 		return c;
 	c = conn_add(sk);
 	if (c)
-		conn_of_listener(c, sk, e);
+		conn_of_listener(c);
 	return c;
 }
 
-static __always_inline struct conn *conn_get_or_add(struct sock *sk, const struct ev_ends *e)
+static __always_inline struct conn *conn_get_or_add(struct sock *sk)
 {
-	return conn_or_add(conn_get(sk), sk, e);
+	return conn_or_add(conn_get(sk), sk);
 }
 
 static __always_inline void tuple_of(struct tuple *t, const struct ev_ends *e, __u32 netns)

@@ -85,6 +85,22 @@ __noinline int conn_give_to(__u32 num, __u64 task, __u32 how)
 	return 1;
 }
 
+__noinline int conn_find_listener(__u32 num)
+{
+	struct conn *c = conn_at(num);
+	struct ev_ends e;
+	struct sock *sk;
+
+	if (!c)
+		return 0;
+	sk = sock_as((void *)c->sk);
+	if (RD(sk, sk_socket))
+		return 0;
+	sock_ends(&e, sk, 1);
+	who_from_listener(&c->who, c->who.netns, e.laddr, e.lport);
+	return 1;
+}
+
 __noinline int conn_index_by(__u32 num, __u64 key)
 {
 	struct conn *c = conn_at(num), *former;

@@ -9,17 +9,13 @@
 
 static __always_inline int on_io(struct sock *sk)
 {
-	struct ev_ends e;
 	struct conn *c;
 
 	sk = sock_as(sk);
 	c = conn_get(sk);
-	if (!c) {
-		if (!sock_is_tcp(sk) || RD(sk, __sk_common.skc_state) == ST_CLOSE)
-			return 0;
-		sock_ends(&e, sk, 1);
-		c = conn_get_or_add(sk, &e);
-	}
+	if (!c && (!sock_is_tcp(sk) || RD(sk, __sk_common.skc_state) == ST_CLOSE))
+		return 0;
+	c = conn_or_add(c, sk);
 	if (c)
 		conn_used(c, sk);
 	return 0;
@@ -97,8 +93,7 @@ static __always_inline int on_accept(struct sock *sk)
 	sk = sock_as(sk);
 	if (!sock_is_tcp(sk))
 		return 0;
-	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	if (!c || c->who.how == HOW_KERNEL)
 		return 0;
 	if (task_is_kernel((void *)bpf_get_current_task())) {
@@ -109,8 +104,10 @@ static __always_inline int on_accept(struct sock *sk)
 		return 0;
 	}
 	conn_own(c->num, HOW_ACCEPT);
-	if (TRACK_WANTED)
-		track_accepted(sk, c, &e);
+	if (!TRACK_WANTED)
+		return 0;
+	sock_ends(&e, sk, 1);
+	track_accepted(sk, c, &e);
 	return 0;
 }
 

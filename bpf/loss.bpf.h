@@ -61,7 +61,7 @@ static __always_inline struct ev_trouble *trouble_new(struct about *a, __u16 typ
 static __always_inline void about_sock(struct about *a, struct sock *sk, __u8 dir)
 {
 	sock_ends(&a->e, sk, 1);
-	a->c = conn_get_or_add(sk, &a->e);
+	a->c = conn_get_or_add(sk);
 	a->netns = sock_netns(sk);
 	a->state = RD(sk, __sk_common.skc_state);
 	a->dir = dir;

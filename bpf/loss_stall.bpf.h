@@ -65,13 +65,11 @@ static SUBPROG int stall_begin(struct sock *sk, __u8 dir)
 {
 	struct stall_key k = { .sk = (__u64)sk, .dir = dir };
 	struct stall st = {};
-	struct ev_ends e;
 	struct conn *c;
 
 	if (bpf_map_lookup_elem(&stalls, &k))
 		return 0;
-	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	st.conn = c ? c->who.conn : 0;
 	st.since_ns = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&stalls, &k, &st, BPF_NOEXIST) && !bpf_map_lookup_elem(&stalls, &k))

@@ -24,6 +24,17 @@
  */
 #define ASK_AGAIN(p) barrier_var(p)
 
+/*
+ * The same number, of which the verifier knows nothing from here on (check_alu_op(),
+ * BPF_END; on machines of this byte order nothing is done): ways that differ in it
+ * only are one way again, and what follows is followed once.
+ */
+static __always_inline __u64 forget(__u64 n)
+{
+	asm volatile("%0 = le64 %0" : "+r"(n));
+	return n;
+}
+
 extern const volatile struct config cfg;
 
 /* Counts changes of any process name, so that a remembered comm is read again. */

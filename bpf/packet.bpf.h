@@ -137,6 +137,23 @@ static __always_inline __u32 packet_v4(struct packet *p, const __u64 w[2])
 	return hlen;
 }
 
+/*
+ * Bytes of an IPv6 header with what stands between it and a TCP header; 0: there is
+ * none.  Rare: a global function with plain numbers for arguments is verified once.
+ */
+__attribute__((weak)) __noinline __u32 v6_skip(__u64 ih, __u32 next)
+{
+	__u32 hlen = sizeof(struct ipv6hdr);
+
+	for (int i = 0; i < 3 && (next == NEXTHDR_HOP || next == NEXTHDR_DEST); i++) {
+		__u16 ext = bpf_ntohs(RAW16((void *)ih + hlen));
+
+		next = ext >> 8;
+		hlen += ((ext & 0xff) + 1) * 8;
+	}
+	return next == IPPROTO_TCP ? hlen : 0;
+}
+
 /* The same; what stands between the two headers is counted to the first. */
 static __always_inline __u32 packet_v6(struct packet *p, const __u64 w[2])
 {
@@ -144,13 +161,9 @@ static __always_inline __u32 packet_v6(struct packet *p, const __u64 w[2])
 	__u16 plen = bpf_ntohs(be16_in(w[0], 4));
 	__u8 next = w[0] >> 48;
 
-	for (int i = 0; i < 3 && (next == NEXTHDR_HOP || next == NEXTHDR_DEST); i++) {
-		__u16 ext = bpf_ntohs(RAW16(p->ih + hlen));
-
-		next = ext >> 8;
-		hlen += ((ext & 0xff) + 1) * 8;
-	}
 	if (next != IPPROTO_TCP)
+		hlen = v6_skip(forget((__u64)p->ih), next);
+	if (!hlen)
 		return 0;
 	if (plen) /* 0: jumbogram */
 		p->len = plen - (hlen - sizeof(struct ipv6hdr));
@@ -193,9 +206,13 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 	if (p->th + sizeof(struct tcphdr) > (void *)data + (len - data_len))
 		return -1;
 	packet_set_ip(p, w);
-	packet_set_tcp(p, p->th);
 	if (!p->len)
 		packet_len_from_skb(p, len, data);
+	/* From here on IPv4 and IPv6 are one way. */
+	p->ih = (void *)forget((__u64)p->ih);
+	p->th = (void *)forget((__u64)p->th);
+	p->len = forget(p->len);
+	packet_set_tcp(p, p->th);
 	return 1;
 }
 
@@ -285,7 +302,7 @@ __attribute__((weak)) __noinline __u64 ts_find(__u64 o0, __u64 o1, __u64 o2, __u
 		n = nop | opts[(i + 1) & 63] * (1 - nop);
 		if (!n) /* 1 makes no sense either, and does no harm */
 			return 0;
-		i += n;
+		i = (i + n) & 63; /* one range, whichever step the loop is left from */
 		barrier_var(left); /* or clang counts upwards, and has to look for an overflow */
 	} while (--left);
 	return kind == TCPOPT_TIMESTAMP ? be64_at(&opts[(i + 2) & 63]) : 0;

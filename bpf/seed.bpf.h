@@ -20,10 +20,10 @@ static __always_inline struct conn *seed_sock(struct sock *sk)
 	struct conn *c;
 
 	sock_ends(&e, sk, 1);
-	c = conn_get_or_add(sk, &e);
+	c = conn_get_or_add(sk);
 	/* When a hook added it its listener need not have been known. */
 	if (c)
-		conn_of_listener(c, sk, &e);
+		conn_of_listener(c);
 	if (TRACK_WANTED && c && state != ST_CLOSE && state != ST_LISTEN && !track_of(c))
 		track_add(c, sk, 0);
 	if (!c || state == ST_CLOSE || state == ST_LISTEN || c->wire_key)

@@ -40,9 +40,9 @@ static __always_inline void segment_from_packet(struct ev_segment *s, struct pac
 }
 
 /* Remembers the first sequence numbers seen of each direction, and gives them to the record. */
-static __always_inline void segment_bases(struct ev_segment *s, struct conn *c)
+static __always_inline void segment_bases(struct ev_segment *s, struct conn *c, __u8 dir)
 {
-	int out = s->dir == DIR_OUT;
+	int out = dir == DIR_OUT;
 	__u8 own = out ? CONN_ISS : CONN_IRS, peer = out ? CONN_IRS : CONN_ISS;
 
 	if (!(c->known & own) || (s->flags & TF_SYN)) {
@@ -67,12 +67,12 @@ static __always_inline void segment_bases(struct ev_segment *s, struct conn *c)
 }
 
 /* A SYN's window is never scaled (RFC 7323 2.2). */
-static __always_inline void segment_scale(struct ev_segment *s, struct conn *c)
+static __always_inline void segment_scale(struct ev_segment *s, struct conn *c, __u8 dir)
 {
 	if (s->flags & TF_SYN) {
 		s->has |= SEG_HAS_WIN;
 	} else if (c && (c->known & CONN_WSCALE)) {
-		s->win <<= (s->dir == DIR_OUT ? c->rcv_wscale : c->snd_wscale) & 15;
+		s->win <<= (dir == DIR_OUT ? c->rcv_wscale : c->snd_wscale) & 15;
 		s->has |= SEG_HAS_WIN;
 	}
 }
@@ -121,7 +121,7 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 		if (state != ST_LISTEN && !(c->known & CONN_WSCALE))
 			conn_set_wscale(c, sk);
 		who_copy(&s->who, c);
-		segment_bases(s, c);
+		segment_bases(s, c, dir);
 		/* Closed on another CPU meanwhile, and its place another's: then not even which. */
 		if (*(volatile __u64 *)&c->sk != (__u64)sk)
 			who_none(&s->who, HOW_UNKNOWN);
@@ -130,7 +130,7 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 		s->who.netns = sock_netns(sk);
 		s->seq_base = s->ack_base = 0;
 	}
-	segment_scale(s, c);
+	segment_scale(s, c, dir);
 	/* Until both SYNs have been processed the scales may still change. */
 	if (c && (state == ST_SYN_SENT || state == ST_SYN_RECV))
 		c->known &= ~CONN_WSCALE;
@@ -156,14 +156,14 @@ static __always_inline void segment_bare_fill(struct ev_segment *s, struct packe
 	}
 	ASK_AGAIN(g);
 	if (g && g->state != ST_LISTEN) {
-		segment_bases(s, g);
+		segment_bases(s, g, dir);
 	} else {
 		/* Of no connection: a listener, or nobody. */
 		s->who.conn = 0;
 		s->seq_base = s->ack_base = 0;
 	}
 	ASK_AGAIN(g);
-	segment_scale(s, g);
+	segment_scale(s, g, dir);
 }
 
 static __always_inline int bare_passes(struct conn *g, const struct ev_ends *e, __u32 netns)

@@ -87,7 +87,7 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 		return 0;
 	packet_received(&p, skb);
 	sock_ends(&e, sk, 1);
-	c = conn_or_add(c, sk, &e);
+	c = conn_or_add(c, sk);
 	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, packet_word(&p), DIR_IN, HOOK_SEG_IN);
 }

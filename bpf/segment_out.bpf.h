@@ -36,7 +36,7 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 	p.len = RD(skb, len);
 	packet_set_tcp(&p, RD(skb, data));
 	sock_ends(&e, sk, 1);
-	c = conn_or_add(c, sk, &e);
+	c = conn_or_add(c, sk);
 	adopt_early(c, sk, &e);
 	return segment_full(&p, sk, c, &e, packet_word(&p), DIR_OUT, HOOK_SEG_OUT);
 }
@@ -123,7 +123,7 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 			s->state = state;
 			if (g) {
 				who_copy(&s->who, g);
-				segment_bases(s, g);
+				segment_bases(s, g, DIR_IN);
 			}
 			emit_submit(s, HOOK_SEG_IN);
 		}
@@ -131,9 +131,10 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 	bpf_map_delete_elem(&parked, t);
 }
 
-/* SYN-ACK, reset or ACK of no full socket. */
-static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 state, __u32 netns)
+/* SYN-ACK, reset or ACK of no full socket; `sk` is a listener, a mini-socket, another protocol's, or NULL. */
+static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 netns)
 {
+	__u8 state = RD(sk, __sk_common.skc_state);
 	__u16 word = packet_word(p);
 	struct sock *lsk = 0;
 	struct conn *g = 0;
@@ -143,7 +144,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u8 stat
 	packet_ends(&e, p, 0);
 	tuple_of(&t, &e, netns);
 	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK)) {
-		if (sk && state == ST_NEW_SYN_RECV)
+		if (state == ST_NEW_SYN_RECV)
 			lsk = sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener));
 		g = ghost_embryo(&t, lsk);
 		if (g && lsk) {
@@ -173,7 +174,7 @@ static __always_inline int out_full(struct packet *p, struct sock *sk, struct co
 	struct ev_ends e;
 
 	sock_ends(&e, sk, 1);
-	c = conn_or_add(c, sk, &e);
+	c = conn_or_add(c, sk);
 	if (c && !(c->known & CONN_WIRE) && RD(sk, __sk_common.skc_state) != ST_CLOSE) {
 		struct ev_ends w;
 		struct tuple t;
@@ -228,8 +229,10 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	struct sock *sk;
 	struct net *net;
 	__u8 state = 0;
+	__u64 sk_num;
 
 	sk = skb->sk;
+	sk_num = number_of(sk);
 	/*
 	 * Here, where there is one way only: for a pointer that it trusts the verifier
 	 * looks through all names of types, up to four times, on each way that it follows
@@ -249,7 +252,7 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		/* the raw control socket that resets go through */
 		if (sk_protocol(sk) != IPPROTO_TCP)
 			return 0;
-		full = state = 0;
+		full = 0;
 	} else if (full && state == ST_LISTEN) {
 		full = 0;
 	} else if (full && !cfg.out_all) {
@@ -259,21 +262,27 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		synack_only = 1;
 		c = conn_get(sk);
 	}
+	/* What is known of these by now would be followed on each way apart. */
+	full = forget(full);
+	synack_only = forget(synack_only);
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->network_header);
 	if (found < 0)
 		count_lost(HOOK_SEG_OUT);
 	if (found <= 0)
 		return 0;
+	sk = sock_as((void *)sk_num);
 	dev = *(struct net_device *volatile *)&p.dev;
 	net = dev->nd_net.net;
 	/* veth keeps skb->sk: the same packet on the other end's devices is not a second one. */
-	if (sk && (__u64)net != (__u64)RD(sk, __sk_common.skc_net.net))
+	if ((__u64)net != (__u64)RD(sk, __sk_common.skc_net.net) && forget(sk_num))
 		return 0;
-	if (seen_above(skb, dev, &p) || (synack_only && !(packet_word(&p) & TF_SYN)))
+	if (seen_above(skb, dev, &p))
+		return 0;
+	if (!cfg.out_all && synack_only && !(packet_word(&p) & TF_SYN))
 		return 0;
 	if (full)
 		return out_full(&p, sk, c);
-	return out_bare(&p, sk, state, net->ns.inum);
+	return out_bare(&p, sk, net->ns.inum);
 }
 
 SEC("?tp_btf/net_dev_queue")

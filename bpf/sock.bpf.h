@@ -61,11 +61,14 @@ static __always_inline void addr_from_v4(__u8 dst[16], __be32 a)
 	w[3] = a;
 }
 
+/* Without a branch, of which the verifier would follow both ways. */
 static __always_inline int addr_is_v4(const __u8 a[16])
 {
 	const __u32 *w = (const __u32 *)a;
+	__u64 other = w[0] | w[1] | (w[2] ^ bpf_htonl(0xffff));
 
-	return !(w[0] | w[1] | (w[2] ^ bpf_htonl(0xffff)));
+	barrier_var(other);
+	return (other - 1) >> 63;
 }
 
 static __always_inline __u32 net_inum(struct net *net)

@@ -135,8 +135,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 				   new == ST_LISTEN   ? HOW_LISTENER :
 							HOW_UNKNOWN);
 	} else {
-		sock_ends(&e, sk, 1);
-		c = conn_get_or_add(sk, &e);
+		c = conn_get_or_add(sk);
 	}
 	if (c && child) {
 		/*

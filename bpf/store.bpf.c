@@ -87,8 +87,13 @@ static __always_inline int slot_claim(__u64 *slot, __u64 v, __u64 id)
 	return 1;
 }
 
-static __always_inline int bucket_put(struct bucket *b, __u32 index, __u32 k, __u64 v)
+/* A function of its own, as it is called at three places: verified once. */
+__noinline int bucket_put(__u32 index, __u32 k, __u64 v)
 {
+	struct bucket *b = bucket_at(index, k);
+
+	if (!b)
+		return 0;
 #pragma unroll
 	for (int i = 0; i < BUCKET_SLOTS; i++)
 		if (slot_claim(&b->slot[i], v, claim_id(index, k, i)))
@@ -121,9 +126,9 @@ __noinline int index_add(__u32 index, __u64 key, __u32 n)
 	if (!b1 || !b2)
 		return 0;
 	if (bucket_used(b1) > BUCKET_SLOTS / 2 && bucket_used(b2) < bucket_used(b1) &&
-	    bucket_put(b2, index, k2, v))
+	    bucket_put(index, k2, v))
 		return 1;
-	return bucket_put(b1, index, k1, v) || bucket_put(b2, index, k2, v);
+	return bucket_put(index, k1, v) || bucket_put(index, k2, v);
 }
 
 static __always_inline int bucket_del(struct bucket *b, __u32 index, __u32 k, __u64 v)

@@ -28,15 +28,11 @@ static __always_inline __u64 hash_mix(__u64 h, __u64 word)
 
 /*
  * A pointer as a number: the verifier forbids arithmetic on pointers, but takes
- * what this leaves (nothing is changed, on machines of this byte order) for a
- * number (check_alu_op(), BPF_END; for who may see pointers).
+ * what this leaves for a number (for who may see pointers).
  */
 static __always_inline __u64 number_of(const void *p)
 {
-	__u64 n = (__u64)p;
-
-	asm volatile("%0 = le64 %0" : "+r"(n));
-	return n;
+	return forget((__u64)p);
 }
 
 /* Sockets are aligned to cache lines: the lowest bits say nothing. */
