@@ -71,8 +71,8 @@ int conn_remake(__u32 num);
 /* The task of this system call owns the connection from now on. */
 int conn_own(__u32 num, __u32 how);
 
-/* This task owns it. */
-int conn_give_to(__u32 num, __u64 task, __u32 how);
+/* Who has accepted it, as its file tells, owns it. */
+int conn_find_acceptor(__u32 num);
 
 /*
  * In no process's descriptor table: waiting to be accepted, or closed by its owner.
@@ -261,15 +261,10 @@ static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, _
  * A connection that counts as its listener's may have been accepted meanwhile,
  * unseen where accept() has no hook: then there is a file, made by accept().
  */
-static __always_inline void conn_find_accept(struct conn *c, struct sock *sk)
+static __always_inline void conn_find_accept(struct conn *c)
 {
-	struct task_struct *t;
-
-	if (!cfg.accept_by_cred || c->who.how != HOW_LISTENER || c->state == ST_LISTEN)
-		return;
-	t = accepting_task(sk);
-	if (t)
-		conn_give_to(c->num, number_of(t), HOW_ACCEPT);
+	if (cfg.accept_by_cred && c->who.how == HOW_LISTENER && c->state != ST_LISTEN)
+		conn_find_acceptor(c->num);
 }
 
 /*
@@ -285,7 +280,7 @@ static __always_inline void conn_used(struct conn *c, struct sock *sk)
 	__u64 pt = bpf_get_current_pid_tgid();
 	__u8 how;
 
-	conn_find_accept(c, sk);
+	conn_find_accept(c);
 	how = c->who.how;
 	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, t, pt)) {
 		/* Another thread: the rest is the process's. */

@@ -75,13 +75,17 @@ __noinline int conn_own(__u32 num, __u32 how)
 	return 1;
 }
 
-__noinline int conn_give_to(__u32 num, __u64 task, __u32 how)
+__noinline int conn_find_acceptor(__u32 num)
 {
 	struct conn *c = conn_at(num);
+	struct task_struct *t;
 
 	if (!c)
 		return 0;
-	conn_give(c, (struct task_struct *)task, how);
+	t = accepting_task(sock_as((void *)c->sk));
+	if (!t)
+		return 0;
+	conn_give(c, t, HOW_ACCEPT);
 	return 1;
 }
 

@@ -101,7 +101,7 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 	if (!segment_wanted(word, dir, state))
 		return 0;
 	if (c) {
-		conn_find_accept(c, sk);
+		conn_find_accept(c);
 		if (!conn_passes(c, e))
 			return 0;
 	}

@@ -161,6 +161,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 			begin = since;
 		emit_state(c, &e, ST_LISTEN, ST_SYN_RECV, since, 0);
 	}
+	begin = forget(begin);
 	c->state = new == ST_LISTEN ? ST_LISTEN : 0;
 	if (new == ST_LISTEN)
 		listener_add(sk, &e, c);
@@ -171,7 +172,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
 		conn_used(c, sk);
 	else if (old != ST_LISTEN)
-		conn_find_accept(c, sk);
+		conn_find_accept(c);
 	emit_state(c, &e, old, new, now, since);
 	if (TRACK_WANTED && new != ST_LISTEN && old != ST_LISTEN)
 		track_state(sk, c, &e, old, new, now, begin);
