@@ -8,6 +8,8 @@ What tests/vm/run, report and btf share:
     image     what goes into the guests' initramfs
     machine   one run of QEMU
     jobs      what is run where, and what came of it
+    expected  what is to be found in each kernel
+    btf       type information, without booting
 """
 
 
