@@ -113,7 +113,7 @@ class Packets(Files):
 
     def test_snap(self):
         self.start("--snap", "10")
-        self.client("alpha", "up")
+        self.client("alpha")
         self.end()
         lens = [len(p.frame) - (p.orig_len - s.len) for s, p in self.segs(self.read().packets) if s.len]
         self.assertTrue(lens)
