@@ -196,7 +196,9 @@ static int attach_all(struct tcplens_bpf *skel, struct attach_report *rep, char 
 		r->err = err;
 		if (!r->prog->without) {
 			snprintf(why, len, "%s on %s can't be attached (%s)",
-				 attach_kind_name(r->prog->kind), r->prog->target, strerror(-err));
+				 attach_kind_name(r->prog->kind), r->prog->target,
+				 err == -E2BIG ? "it has as many programs as it takes: end other tracers" : /* BPF_MAX_TRAMP_LINKS */
+						 strerror(-err));
 			return err;
 		}
 	}

@@ -22,10 +22,24 @@ from lib.pcapng import File
 VIEWS = ("trace", "states", "connect", "life", "latency", "loss")
 # What two tracers of the same traffic measure each for itself; with more hooks it is known better how.
 OWN = re.compile(r"time|mono_ns|conn|.*_us|owner|verdict|limit")
+PACKET = {"smac", "dmac", "ttl", "dscp", "ecn"}
 
 
 def cut(records):
     return [{k: v for k, v in r.items() if not OWN.fullmatch(k)} for r in records]
+
+
+def as_live(got, live):
+    """
+    The records of a file with the header fields that live had.  `record` has the packet itself; live,
+    fentry and kprobe have the socket's side of it (doctor: not seen: MAC addresses, TTL and DSCP).
+    """
+    got, live = cut(got), cut(live)
+    if BACKEND != "tracepoint":
+        for g, r in zip(got, live):
+            for k in PACKET & g.keys() - r.keys():
+                del g[k]
+    return got, live
 
 
 def last_record(path):
@@ -131,10 +145,10 @@ class SameAsLive(Recorded):
             with self.subTest(view=view):
                 live = tl.stop().records
                 self.assertGreater(len(live), 2)
-                got = cut(self.read(view, path, json=True).records)
+                got = self.read(view, path, json=True).records
                 if view == "latency":  # in the order that a table has them in
-                    got, live = sorted(got, key=str), sorted(live, key=lambda r: str(cut([r])))
-                self.assertEqual(got, cut(live))
+                    got, live = (sorted(rs, key=lambda r: str(cut([r]))) for rs in (got, live))
+                self.assertEqual(*as_live(got, live))
 
     def test_filters(self):
         """Given when reading, they choose what they choose live."""
@@ -145,6 +159,11 @@ class SameAsLive(Recorded):
                    ("-4",), ("-6",), ("-u", "root"), ("-u", "!root"), ("--local", "127.0.0.0/8"),
                    ("--remote", "!127.0.0.1"), ("--netns", ns.path), ("--flags", "SYN"),
                    ("--flags", "!SYN,ACK", "--dir", "in"), ("--state", "ESTABLISHED"), ("--state", "!LISTEN")]
+        # A few at a time: a function takes no more than some 38 programs (BPF_MAX_TRAMP_LINKS).
+        for i in range(0, len(filters), 6):
+            self.compare(filters[i:i + 6], ns, port, path)
+
+    def compare(self, filters, ns, port, path):
         scope = ("-P", port)
         rec = self.lens("record", "-w", path, json=False)
         runs = []
@@ -162,7 +181,7 @@ class SameAsLive(Recorded):
             with self.subTest(view=view, f=f):
                 got = self.read(view, path, *f, json=True).records
                 got = [r for r in got if port in (str(r.get("lport")), str(r.get("rport")))]
-                self.assertEqual(cut(got), cut(live))
+                self.assertEqual(*as_live(got, live))
 
     def test_pid_that_is_gone(self):
         path = self.sample()
@@ -383,10 +402,13 @@ class Damage(Recorded):
             self.skipTest(f"no small disk: {r.stderr.decode()}")
         self.addCleanup(subprocess.run, ["umount", disk], check=False)
         ns, path = self.place(), os.path.join(disk, "x.tcpl")
-        self.fill(ns, path)
-        p = self.read("trace", path, json=True)
+        said = self.fill(ns, path)
+        p = self.read("trace", path, json=True, rc=0)
         self.assertGreater(len(p.records), 30)
         self.assertIn("disk was full", p.err.decode())
+        # record's own count, of all kinds of records
+        every = sum(self.read(v, path, json=True).summary.records for v in ("trace", "states"))
+        self.assertGreaterEqual(said.records, every)
         os.unlink(path)
         path = os.path.join(disk, "x.pcapng")
         self.fill(ns, path)
