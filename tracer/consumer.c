@@ -40,7 +40,7 @@ static void count(struct consumer *c)
 
 static int flush_sink(struct consumer *c)
 {
-	return result(c, c->async ? output_submit(&c->output, &c->sink.out) : sink__flush(&c->sink, STDOUT_FILENO),
+	return result(c, c->async ? output_submit(&c->output, &c->sink.out, NULL) : sink__flush(&c->sink, STDOUT_FILENO),
 		      false);
 }
 
@@ -144,12 +144,20 @@ int consumer__async(struct consumer *c, size_t limit, bool priority)
 	int err = c->print ? output__open(&c->output, STDOUT_FILENO, limit, priority) : 0;
 
 	c->async = c->print && !err;
-	return err ? err : writer__async(c->writer, limit, priority);
+	if (!err)
+		err = writer__async(c->writer, limit, priority);
+	if (c->writer) {
+		c->writer->give_up = c->give_up;
+		c->writer->give_up_ctx = c->give_up_ctx;
+	}
+	return err;
 }
 
 int consumer__fd(const struct consumer *c)
 {
-	return c->async ? c->output.event_fd : -1;
+	if (c->async)
+		return c->output.event_fd;
+	return c->writer && c->writer->async ? c->writer->output.event_fd : -1;
 }
 
 void consumer__check(struct consumer *c)
@@ -160,6 +168,15 @@ void consumer__check(struct consumer *c)
 		result(c, output_error(&c->writer->output), true);
 }
 
+static const char *why_left_out(const struct consumer *c, bool file)
+{
+	if (c->err)
+		return file == c->file_failed ? "it can't be written" : "writing ended";
+	if (file && c->writer->regular)
+		return "the disk of the recording is too slow: use another one, or a filter";
+	return "whoever reads the output is too slow: write to a file (-w), or use a filter";
+}
+
 static void tell_left_out(struct consumer *c, unsigned int hook, __u64 n, __u64 mono_ns, bool file)
 {
 	struct ev_lost ev = {
@@ -167,10 +184,8 @@ static void tell_left_out(struct consumer *c, unsigned int hook, __u64 n, __u64 
 		.count = n,
 	};
 
-	fprintf(stderr,
-		"tcplens: %" PRIu64 " records lost (%s): whoever reads the output is too slow: write to a file (-w), "
-		"or use a filter\n",
-		(uint64_t)n, hook_name(hook));
+	fprintf(stderr, "tcplens: %" PRIu64 " records lost (%s): %s\n", (uint64_t)n, hook_name(hook),
+		why_left_out(c, file));
 	if (!file && c->async)
 		print_event(c, &ev.hdr);
 	else if (file && c->writer->async)
@@ -195,13 +210,17 @@ void consumer__account(struct consumer *c, __u64 mono_ns)
 		account(c, c->writer->output.lost, c->told_file, mono_ns, true);
 }
 
+__u64 consumer__lost_of(const struct consumer *c, unsigned int hook)
+{
+	return (c->print || !c->writer ? &c->output : &c->writer->output)->lost[hook];
+}
+
 __u64 consumer__lost(const struct consumer *c)
 {
-	const struct output *o = c->print || !c->writer ? &c->output : &c->writer->output;
 	__u64 sum = 0;
 
 	for (unsigned int hook = 0; hook < HOOK_MAX; hook++)
-		sum += o->lost[hook];
+		sum += consumer__lost_of(c, hook);
 	return sum;
 }
 
@@ -237,20 +256,18 @@ static void end_output(struct consumer *c, __u64 mono_ns)
 	consumer__account(c, mono_ns);
 }
 
-static void end_pipe(struct consumer *c, __u64 mono_ns)
+static void end_file(struct consumer *c, __u64 mono_ns)
 {
-	__u64 lost;
-
-	if (!c->writer || !c->writer->async)
+	if (!c->writer)
 		return;
 	consumer__account(c, mono_ns);
-	lost = writer__drain(c->writer, mono_ns, c->give_up, c->give_up_ctx);
+	result(c, writer__close(c->writer, mono_ns), true);
 	if (c->err == -EPIPE) {
 		memcpy(c->writer->output.lost, c->told_file, sizeof(c->told_file));
 		return;
 	}
 	if (!c->print)
-		c->taken -= lost;
+		c->taken = c->writer->records - c->writer->unwritten;
 	consumer__account(c, mono_ns);
 }
 
@@ -264,8 +281,7 @@ void consumer__finish(struct consumer *c, __u64 mono_ns)
 	if (sink__pending(&c->sink) && c->err != -EPIPE)
 		flush_sink(c);
 	end_output(c, mono_ns);
-	end_pipe(c, mono_ns);
-	result(c, writer__close(c->writer, mono_ns), true);
+	end_file(c, mono_ns);
 }
 
 bool consumer__uses_stdout(const struct consumer *c)

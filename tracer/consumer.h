@@ -59,6 +59,7 @@ void consumer__account(struct consumer *c, __u64 mono_ns);
 
 /* … all together, of those that `taken` does not count. */
 __u64 consumer__lost(const struct consumer *c);
+__u64 consumer__lost_of(const struct consumer *c, unsigned int hook);
 
 /* source.on_event; ctx is the consumer. */
 int consumer__event(void *ctx, const struct ev_hdr *ev);

@@ -16,13 +16,13 @@
 #include "clock.h"
 #include "names.h"
 #include "skel.h"
-#include "source.h"
 
-static __u64 cpu_ns(void)
+/* Of RUSAGE_SELF: all threads, or RUSAGE_THREAD: this one. */
+static __u64 cpu_ns(int who)
 {
 	struct rusage r;
 
-	if (getrusage(RUSAGE_SELF, &r))
+	if (getrusage(who, &r))
 		return 0;
 	return (__u64)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000000 +
 	       (__u64)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1000;
@@ -31,7 +31,8 @@ static __u64 cpu_ns(void)
 int cost__begin(struct cost *c)
 {
 	c->begin_ns = clock_mono_ns();
-	c->begin_cpu_ns = cpu_ns();
+	c->begin_cpu_ns = cpu_ns(RUSAGE_SELF);
+	c->begin_thread_ns = cpu_ns(RUSAGE_THREAD);
 	c->fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return c->fd < 0 ? -errno : 0;
 }
@@ -69,12 +70,12 @@ static void tell_progs(struct tcplens_bpf *skel, const struct attach_report *rep
 	}
 }
 
-static void tell_records(const struct source *src, bool json)
+static void tell_records(const struct cost_records *rec, bool json)
 {
 	bool first = true;
 
 	for (__u32 hook = 0; hook < HOOK_MAX; hook++) {
-		__u64 n = src->records[hook], lost = src->lost[hook];
+		__u64 n = rec->made[hook], lost = rec->lost[hook];
 
 		if (!n && !lost)
 			continue;
@@ -88,28 +89,37 @@ static void tell_records(const struct source *src, bool json)
 	}
 }
 
+static void tell_json(struct tcplens_bpf *skel, const struct attach_report *rep, const struct cost_records *rec,
+		      double wall, double cpu, double drain)
+{
+	fprintf(stderr,
+		"{\"stats\":true,\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"drain_cpu_seconds\":%.6f,\"printed\":%" PRIu64
+		",\"programs\":[", wall, cpu, drain, (uint64_t)rec->printed);
+	tell_progs(skel, rep, true);
+	fputs("],\"hooks\":[", stderr);
+	tell_records(rec, true);
+	fputs("]}\n", stderr);
+}
+
 void cost__tell(const struct cost *c, struct tcplens_bpf *skel, const struct attach_report *rep,
-		const struct source *src, __u64 printed, bool json)
+		const struct cost_records *rec, bool json)
 {
 	double wall = (clock_mono_ns() - c->begin_ns) / 1e9;
-	double cpu = (cpu_ns() - c->begin_cpu_ns) / 1e9;
+	double cpu = (cpu_ns(RUSAGE_SELF) - c->begin_cpu_ns) / 1e9;
+	double drain = (cpu_ns(RUSAGE_THREAD) - c->begin_thread_ns) / 1e9;
 
 	if (json) {
-		fprintf(stderr,
-			"{\"stats\":true,\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"printed\":%" PRIu64
-			",\"programs\":[", wall, cpu, (uint64_t)printed);
-		tell_progs(skel, rep, true);
-		fputs("],\"hooks\":[", stderr);
-		tell_records(src, true);
-		fputs("]}\n", stderr);
+		tell_json(skel, rep, rec, wall, cpu, drain);
 		return;
 	}
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "HOOK", "RUNS", "NS/RUN");
 	tell_progs(skel, rep, false);
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "RECORDS OF", "RECORDS", "LOST");
-	tell_records(src, false);
-	fprintf(stderr, "tcplens:   reading and printing: %.3f s of CPU in %.3f s (%.2f %%), %.3f us per record printed\n",
-		cpu, wall, wall > 0 ? 100 * cpu / wall : 0.0, printed ? 1e6 * cpu / printed : 0.0);
+	tell_records(rec, false);
+	fprintf(stderr,
+		"tcplens:   CPU in %.3f s: draining %.3f s, writing %.3f s, together %.2f %%, %.3f us per record printed\n",
+		wall, drain, cpu > drain ? cpu - drain : 0.0, wall > 0 ? 100 * cpu / wall : 0.0,
+		rec->printed ? 1e6 * cpu / rec->printed : 0.0);
 }
 
 void cost__end(struct cost *c)

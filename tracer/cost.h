@@ -7,22 +7,30 @@
 
 #include <linux/types.h>
 
+#include "event.h"
+
 struct attach_report;
-struct source;
 struct tcplens_bpf;
 
 struct cost {
 	int fd; /* while open the kernel counts and times all programs' runs; -1 */
 	__u64 begin_ns;
-	__u64 begin_cpu_ns;
+	__u64 begin_cpu_ns, begin_thread_ns;
 };
 
-/* From here on.  A negative errno: the kernel does not count runs (before 5.8). */
+/* Of the whole run, by hook. */
+struct cost_records {
+	const __u64 *made; /* that reached user space */
+	__u64 lost[HOOK_MAX]; /* by the kernel's ring, or by the output */
+	__u64 printed;
+};
+
+/* From here on, in the thread that drains.  A negative errno: the kernel does not count runs (before 5.8). */
 int cost__begin(struct cost *c);
 
-/* To stderr: a table, or one JSON object.  The programs may be detached, not unloaded. */
+/* To stderr: a table, or one JSON object; in the same thread.  The programs may be detached, not unloaded. */
 void cost__tell(const struct cost *c, struct tcplens_bpf *skel, const struct attach_report *rep,
-		const struct source *src, __u64 printed, bool json);
+		const struct cost_records *rec, bool json);
 
 /* Safe after a cost__begin() that failed. */
 void cost__end(struct cost *c);

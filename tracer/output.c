@@ -24,6 +24,7 @@
 struct output_chunk {
 	struct output_chunk *next;
 	struct outbuf bytes, marks;
+	struct output_place place;
 	size_t done;
 };
 
@@ -241,7 +242,7 @@ static void append(struct output *o, struct output_chunk *c)
 	pthread_mutex_unlock(&o->lock);
 }
 
-int output_submit(struct output *o, struct outbuf *b)
+int output_submit(struct output *o, struct outbuf *b, const struct output_place *place)
 {
 	int err = output_error(o);
 	struct output_chunk *c;
@@ -257,6 +258,7 @@ int output_submit(struct output *o, struct outbuf *b)
 		return -ENOMEM;
 	c->next = NULL;
 	c->done = 0;
+	c->place = place ? *place : (struct output_place){};
 	swap(&c->bytes, b);
 	swap(&c->marks, &o->marks);
 	outbuf_reset(b);
@@ -330,31 +332,57 @@ static bool end_thread(struct output *o)
 	return !running;
 }
 
-static __u64 count_lost(struct output *o, const struct outbuf *marks, size_t done)
+bool output_end(struct output *o)
+{
+	if (!o->ended)
+		o->ended = !o->started || end_thread(o);
+	return o->ended;
+}
+
+bool output_rest(const struct output *o, struct output_rest *r)
+{
+	if (!o->head)
+		return false;
+	*r = (struct output_rest){ .p = o->head->bytes.p, .done = o->head->done, .place = &o->head->place };
+	return true;
+}
+
+void output_cut(struct output *o, __u64 end)
+{
+	struct output_chunk *c = o->head;
+	const struct output_place *p = &c->place;
+
+	c->done = end > p->at ? end - p->at : 0;
+	for (unsigned int hook = 0; hook < HOOK_MAX && end < p->at; hook++) {
+		o->lost[hook] += p->after[hook];
+		o->lost_cut += p->after[hook];
+	}
+}
+
+__u64 output_count(const struct outbuf *marks, size_t done, __u64 *lost)
 {
 	__u64 n = 0;
 	__u32 mark;
 
-	for (size_t i = 0; i + sizeof(mark) <= marks->len; i += sizeof(mark)) {
-		memcpy(&mark, marks->p + i, sizeof(mark));
+	for (size_t i = marks->len / sizeof(mark); i--; n++) { /* they are in order */
+		memcpy(&mark, marks->p + i * sizeof(mark), sizeof(mark));
 		if (mark >> 8 <= done)
-			continue;
-		o->lost[mark & 0xff]++;
-		n++;
+			break;
+		lost[mark & 0xff]++;
 	}
 	return n;
 }
 
 __u64 output__close(struct output *o)
 {
-	__u64 lost = count_lost(o, &o->marks, 0);
-	bool ended = !o->started || end_thread(o);
+	__u64 lost = o->lost_cut + output_count(&o->marks, 0, o->lost);
+	bool ended = output_end(o);
 	struct output_chunk *c, *next;
 
 	outbuf__free(&o->marks);
 	pthread_mutex_lock(&o->lock);
 	for (c = o->head; c; c = c->next)
-		lost += count_lost(o, &c->marks, c->done);
+		lost += output_count(&c->marks, c->done, o->lost);
 	pthread_mutex_unlock(&o->lock);
 	if (!ended) /* it still has the chunks; the process ends soon */
 		return lost;

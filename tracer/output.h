@@ -18,6 +18,13 @@
 
 struct output_chunk;
 
+/* Where bytes are in a file, for whoever has to cut it when writing fails. */
+struct output_place {
+	__u64 at;		/* of the first one */
+	__u64 tail;		/* before `at`: where the file may be ended at the latest */
+	__u64 after[HOOK_MAX];	/* marked records between `tail` and `at` */
+};
+
 struct output {
 	int fd;	      /* not owned */
 	int event_fd; /* readable once `err` is set */
@@ -28,13 +35,14 @@ struct output {
 	bool shut;	      /* too much waits: nothing is taken */
 	struct outbuf marks;  /* __u32 each: where a record ends, << 8, and its hook */
 	__u64 lost[HOOK_MAX]; /* left out, or never written */
+	__u64 lost_cut;	      /* of these: by output_cut(), before its chunk */
 
 	/* Of both; under the lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t more, less; /* something to write; something was written */
 	struct output_chunk *head, *tail, *spare;
 	size_t queued, written;
-	bool closing, abort, running;
+	bool closing, abort, running, ended;
 	int err;
 
 	pthread_t thread;
@@ -64,8 +72,9 @@ static inline void output_mark(struct output *o, unsigned int hook, size_t end)
 /*
  * Takes the buffer's bytes; b is empty then.  Waits for a moment if too much
  * waits: longer, and it shuts.  0, or the negative errno that writing failed with.
+ * `place` (NULL: not a file) is given back by output_rest().
  */
-int output_submit(struct output *o, struct outbuf *b);
+int output_submit(struct output *o, struct outbuf *b, const struct output_place *place);
 
 /* Is there room again, after it was shut? */
 bool output_reopen(struct output *o);
@@ -76,8 +85,30 @@ bool output_reopen(struct output *o);
  */
 bool output_drain(struct output *o, bool (*give_up)(void *ctx), void *ctx);
 
-/* Ends the thread.  How many marked records were not written to their end; they are in `lost`. */
+/* Ends the thread, which writes nothing more then.  false: it hangs in the kernel. */
+bool output_end(struct output *o);
+
+/* The first of what was taken and not written to its end, after output_end(). */
+struct output_rest {
+	const char *p;
+	size_t done; /* bytes of it that were written */
+	const struct output_place *place;
+};
+
+/* false: all is written. */
+bool output_rest(const struct output *o, struct output_rest *r);
+
+/* The file was cut to `end`: what was behind is lost. */
+void output_cut(struct output *o, __u64 end);
+
+/*
+ * Ends the thread, if output_end() has not.  How many marked records were not written to
+ * their end, or cut off; they are in `lost`.
+ */
 __u64 output__close(struct output *o);
+
+/* Adds what of the marked records ends behind `done` to lost[], by hook; returns how many. */
+__u64 output_count(const struct outbuf *marks, size_t done, __u64 *lost);
 
 /* 0, or the negative errno that writing failed with. */
 int output_error(struct output *o);

@@ -252,6 +252,15 @@ static void loop(struct session *s)
 }
 
 /* Stopped first, so that what the source holds then is all there is. */
+static void tell_cost(struct session *s)
+{
+	struct cost_records rec = { .made = s->source->records, .printed = s->out.taken };
+
+	for (unsigned int hook = 0; hook < HOOK_MAX; hook++)
+		rec.lost[hook] = s->source->lost[hook] + consumer__lost_of(&s->out, hook);
+	cost__tell(&s->cost, s->skel, &s->report, &rec, s->o->output->json);
+}
+
 static void finish(struct session *s)
 {
 	source__snapshot(s->source);
@@ -263,10 +272,9 @@ static void finish(struct session *s)
 	}
 	consumer__finish(&s->out, clock_mono_ns());
 	progress__clear(&s->progress);
-	session_summary(&s->out, s->source);
 	if (s->o->run->stats)
-		cost__tell(&s->cost, s->skel, &s->report, s->source, s->out.taken,
-			   s->o->output->json);
+		tell_cost(s);
+	session_summary(&s->out, s->source);
 }
 
 /*

@@ -30,7 +30,7 @@ struct source {
 	/* Gets checked records.  Returns 0, or a negative errno to stop draining. */
 	int (*on_event)(void *ctx, const struct ev_hdr *ev);
 	void *ctx;
-	__u64 records[HOOK_MAX]; /* live: that came out of the ring, before all stages of user space */
+	__u64 records[HOOK_MAX]; /* live: out of the ring, or gathered in the kernel, before all stages of user space */
 	__u64 lost[HOOK_MAX]; /* records lost, as handed to on_event so far */
 	size_t fill;	      /* live: bytes that waited when drain() was called last */
 	__u64 malformed;      /* records that decode() refused */

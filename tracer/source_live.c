@@ -97,6 +97,7 @@ static int tell_latency(struct source_live *s, const struct lat_key *k, const st
 		.has = k->part >> LAT_HAS_SHIFT,
 	};
 
+	s->src.records[HOOK_LATENCY]++;
 	return s->src.on_event(s->src.ctx, &ev.hdr);
 }
 

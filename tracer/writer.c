@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "writer.h"
+#include "writer_push.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,8 +79,6 @@ static char *file_name(const struct writer *w)
 	return asprintf(&name, "%s%0*llu", base, digits, (unsigned long long)w->count) < 0 ? NULL : name;
 }
 
-static int push(struct writer *w);
-
 /* Two writers of a file would make rubbish of it.  Where there are no locks, nobody is kept from anything. */
 static int take(int fd)
 {
@@ -112,118 +110,45 @@ static int open_file(struct writer *w)
 	if (err)
 		return err;
 	w->written = w->tail = 0;
+	memset(w->after, 0, sizeof(w->after));
+	w->output.fd = w->fd;
 	w->files++;
 	err = w->ops->begin(w);
-	return err ? err : push(w);
+	return err ? err : writer_push(w);
 }
 
-/* As much as there is room for: *n bytes written, and why it ended. */
-static int write_all(int fd, const char *p, size_t len, size_t *n)
+/* Everything that is its own, and its end, is in the file. */
+static int finish_file(struct writer *w, __u64 mono_ns)
 {
-	for (*n = 0; *n < len;) {
-		ssize_t ret = write(fd, p + *n, len - *n);
+	int err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
 
-		if (ret > 0)
-			*n += ret;
-		else if (ret < 0 && errno != EINTR)
-			return -errno;
-		else if (!ret)
-			return -EIO;
-	}
-	return 0;
+	if (!err)
+		err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
+	if (!err)
+		err = writer_push(w);
+	return err ? err : writer_settle(w);
 }
 
-/* In the file: where records end that leave room for the end mark in the buffer's first n bytes; -1: none is there. */
-static off_t room_for_end(const struct writer *w, size_t n)
+/* Some file systems tell only now that there was no room. */
+static int close_fd(struct writer *w)
 {
-	size_t end = w->ops->end_size(w);
+	int fd = w->fd;
 
-	return n > end ? (off_t)(w->written + w->ops->whole(w->out.p, n - end)) : -1;
+	w->fd = -1;
+	return close(fd) && !w->failed ? -errno : 0;
 }
 
-/*
- * Some of the buffer was written before the disk was full.  The file ends
- * behind its last whole record, and early enough for the end mark to take the
- * place of what comes after it.  Where that would leave nothing, it has none.
- */
-static void cut(struct writer *w, size_t n)
-{
-	off_t whole = w->written + w->ops->whole(w->out.p, n), end = room_for_end(w, n);
-	bool mark;
-
-	if (end < 0)
-		end = w->tail;
-	mark = end;
-	if (!mark)
-		end = whole;
-	outbuf_reset(&w->out);
-	if (mark && w->ops->end && !w->ops->end(w, 0)) {
-		ssize_t ret = pwrite(w->fd, w->out.p, w->out.len, end);
-
-		if (ret == (ssize_t)w->out.len)
-			end += ret;
-	}
-	outbuf_reset(&w->out);
-	if (ftruncate(w->fd, end))
-		errno = 0; /* told already: the disk is full */
-}
-
-static int push_async(struct writer *w)
-{
-	size_t n = w->out.len;
-	int err = output_submit(&w->output, &w->out);
-
-	if (err)
-		w->failed = true;
-	else
-		w->written += n;
-	return err;
-}
-
-static int push(struct writer *w)
-{
-	off_t tail;
-	size_t n;
-	int err;
-
-	if (w->failed || w->fd < 0)
-		return w->failed ? -EIO : 0;
-	if (w->async)
-		return push_async(w);
-	err = outbuf_error(&w->out) ? -ENOMEM : write_all(w->fd, w->out.p, w->out.len, &n);
-	if (err) {
-		w->failed = true;
-		if (w->regular && err != -ENOMEM)
-			cut(w, n);
-		return err;
-	}
-	/* Should nothing of the next buffer fit, the end mark takes the last records' place. */
-	tail = room_for_end(w, n);
-	if (tail >= 0)
-		w->tail = tail;
-	w->written += n;
-	w->bytes += n;
-	outbuf_reset(&w->out);
-	return 0;
-}
-
+/* A file that could not be finished stays open, for writer__close() to cut. */
 static int close_file(struct writer *w, __u64 mono_ns)
 {
-	int err = 0;
+	int err;
 
 	if (w->fd < 0)
 		return 0;
-	if (!w->failed) {
-		err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
-		if (!err)
-			err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
-		err = err ? err : push(w);
-	}
-	/* Some file systems tell only now that there was no room. */
-	if (close(w->fd) && !err && !w->failed)
-		err = -errno;
-	w->fd = -1;
-	return err;
+	if (w->failed)
+		return -EIO;
+	err = finish_file(w, mono_ns);
+	return err ? err : close_fd(w);
 }
 
 static int next_file(struct writer *w, __u64 mono_ns)
@@ -315,8 +240,7 @@ int writer__async(struct writer *w, size_t limit, bool priority)
 {
 	int err;
 
-	/* What rotates is a file as a rule, and else a device that takes everything. */
-	if (!w || w->regular || w->o->size || w->o->seconds)
+	if (!w)
 		return 0;
 	err = output__open(&w->output, w->fd, limit, priority);
 	w->async = !err;
@@ -332,8 +256,7 @@ bool writer__leaves_out(struct writer *w, const struct ev_hdr *ev)
 
 void writer__appended(struct writer *w, enum ev_hook hook)
 {
-	if (w->async)
-		output_mark(&w->output, hook, w->out.len);
+	output_mark(&w->output, hook, w->out.len);
 }
 
 int writer__event(struct writer *w, const struct ev_hdr *ev)
@@ -352,7 +275,7 @@ int writer__event(struct writer *w, const struct ev_hdr *ev)
 		w->records++;
 	if (!w->ops->held && writer__counts(w, ev))
 		writer__appended(w, ev->hook);
-	return w->out.len >= FLUSH_BYTES ? push(w) : 0;
+	return w->out.len >= FLUSH_BYTES ? writer_push(w) : 0;
 }
 
 int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real)
@@ -379,28 +302,8 @@ int writer__flush(struct writer *w, __u64 mono_ns)
 	if (!err && !w->done && w->ops->flush)
 		err = w->ops->flush(w, mono_ns, false);
 	if (!err && w->out.len)
-		err = push(w);
+		err = writer_push(w);
 	return err ? err : w->done ? -ECANCELED : 0;
-}
-
-__u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx), void *ctx)
-{
-	__u64 lost;
-
-	if (!w || !w->async)
-		return 0;
-	if (!w->failed) {
-		int err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
-
-		if (!err && w->ops->end)
-			err = w->ops->end(w, mono_ns);
-		if (!err && !push(w))
-			output_drain(&w->output, give_up, ctx);
-	}
-	w->failed = true; /* nothing more is to be written */
-	lost = output__close(&w->output);
-	w->async = false;
-	return lost;
 }
 
 __u64 writer__bytes(const struct writer *w)
@@ -410,13 +313,23 @@ __u64 writer__bytes(const struct writer *w)
 
 int writer__close(struct writer *w, __u64 mono_ns)
 {
-	return w ? close_file(w, mono_ns) : 0;
+	int err = 0, ret;
+
+	if (!w)
+		return 0;
+	if (w->fd >= 0 && !w->failed)
+		err = finish_file(w, mono_ns);
+	writer_end(w, mono_ns);
+	ret = w->fd >= 0 ? close_fd(w) : 0;
+	return err ? err : ret;
 }
 
 void writer__free(struct writer *w)
 {
 	if (!w)
 		return;
+	if (w->ops)
+		writer_end(w, 0);
 	if (w->fd >= 0)
 		close(w->fd);
 	if (w->ops && w->ops->free)

@@ -82,11 +82,14 @@ struct writer {
 	__u32 snap;	    /* payload bytes per packet that may be kept */
 	__u64 records;	    /* in all files, those that are counted */
 	__u64 lost[HOOK_MAX]; /* as told by EV_LOST, in all files */
+	__u64 unwritten;    /* of `records`: those that are in no file after all */
 	__u64 bytes;	    /* in all files, those that -W has written over included; without `output`'s */
 	__u64 files;	    /* that were begun */
 
-	bool async; /* `output` writes: to a pipe, which may be slow */
-	struct output output;
+	bool async; /* `output` writes, so that a slow disk or reader is not waited for */
+	struct output output; /* its marks and counts are used also if not `async` */
+	bool (*give_up)(void *ctx); /* at the end, and where a file ends: what waits is not waited for */
+	void *give_up_ctx;
 
 	/* The rest is writer.c's. */
 	const struct opts_file *o;
@@ -95,8 +98,13 @@ struct writer {
 	bool regular;
 	bool done;	    /* -W files are full: no record is wanted any more */
 	bool failed;
-	__u64 written;	    /* bytes in the current file */
-	__u64 tail;	    /* where records end that leave room for the end mark in it */
+	__u64 written;	    /* bytes in the current file, those that wait to be written included */
+	/*
+	 * Should nothing of the next buffer fit, the end mark takes the last records' place: from
+	 * `tail` on, and how many these are.
+	 */
+	__u64 tail;
+	__u64 after[HOOK_MAX];
 	__u64 period_ns;    /* when -G began the current file */
 	__u64 rotate_ns;    /* when -G is due; 0: never */
 	__u64 count;	    /* of the current file, by -C */
@@ -120,9 +128,9 @@ int writer__open(struct writer **w, const struct opts_file *o, const struct writ
 		 char *err, size_t errlen);
 
 /*
- * From now on a pipe may be slow: records that find more than `limit` bytes
- * waiting are left out and counted (w->output.lost).  Files are not waited for
- * by the kernel, and are written at once.  0 or a negative errno.
+ * From now on a thread writes: records that find more than `limit` bytes waiting are left
+ * out and counted (w->output.lost).  Only where a file ends (-C, -G) it is waited for, as by
+ * output_drain().  w may be NULL.  0 or a negative errno.
  */
 int writer__async(struct writer *w, size_t limit, bool priority);
 
@@ -147,16 +155,16 @@ int writer__tick(struct writer *w, __u64 mono_ns);
 /* Hands everything to the kernel, so that no kill can lose it; rotates where -G is due. */
 int writer__flush(struct writer *w, __u64 mono_ns);
 
-/*
- * Before writer__close(): what waits is written, as by output_drain(), and how
- * many records were not.
- */
-__u64 writer__drain(struct writer *w, __u64 mono_ns, bool (*give_up)(void *ctx), void *ctx);
 
 /* In all files, as far as the kernel has taken them. */
 __u64 writer__bytes(const struct writer *w);
 
-/* Ends the current file. A full disk's file is cut behind its last whole record, and ended. */
+/*
+ * Ends the current file; w may be NULL.  What waits is written, as by output_drain().  A full
+ * disk's file is cut behind its last whole record, and ended.  What is not in it is in
+ * w->output.lost, and, where it was counted as written before, in w->unwritten.  0 or a
+ * negative errno.
+ */
 int writer__close(struct writer *w, __u64 mono_ns);
 
 void writer__free(struct writer *w);

@@ -5,6 +5,7 @@ Loss accounting: printed + lost = produced, where the kernel's own counters
 (and nftables', where there are any) say what was produced.
 """
 
+import json
 import os
 import re
 import signal
@@ -215,6 +216,80 @@ class SmallBuffer(Produced):
     def test_pcapng_that_nobody_reads(self):
         data, n = self.unread(sig=signal.SIGTERM)
         self.assertEqual(n, len(pcapng.File(pcapng.whole(data)).packets))
+
+
+    def frozen_disk(self):
+        """A file system in a file, which can be stopped."""
+        top = self.tmp()
+        image, disk = os.path.join(top, "image"), os.path.join(top, "disk")
+        os.mkdir(disk)
+        for cmd in (["truncate", "-s", "64M", image], ["mkfs.ext4", "-q", image],
+                    ["mount", "-o", "loop", image, disk], ["fsfreeze", "-f", disk]):
+            try:
+                subprocess.run(cmd, check=True, stderr=subprocess.PIPE)
+            except (FileNotFoundError, subprocess.CalledProcessError) as e:
+                self.skipTest(f"no disk that can be frozen: {getattr(e, 'stderr', None) or e}")
+            if cmd[0] == "mount":
+                self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        self.addCleanup(subprocess.run, ["fsfreeze", "-u", disk], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["fsfreeze", "-u", disk], check=True)
+        return disk
+
+    def test_disk_that_stops(self):
+        """The drain goes on: what waits is bounded, the rest is counted, and nothing is lost in the kernel."""
+        disk = self.frozen_disk()
+        path = os.path.join(disk, "x.tcpl")
+        tl = self.lens("trace", "--netns", self.net.a.path, "-w", path, "--stats", json=False)
+        subprocess.run(["fsfreeze", "-f", disk], check=True)
+        for _ in range(20):
+            self.end(*self.load("pingpong", "-j", "8", "-b", "1000"))
+            if b"too slow" in tl.err:
+                break
+        subprocess.run(["fsfreeze", "-u", disk], check=True)
+        tl.signal(signal.SIGINT)
+        self.assertEqual(tl.wait(30), 0, tl.said())
+        self.assertNotIn(b"ring buffer", tl.err)
+        n, lost = parse_summary(tl.err)
+        self.assertGreater(lost, 0)
+        produced = self.produced()
+        self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
+        table = [int(k) for k in re.findall(rb"segment-(?:in|out) +\d+ +(\d+)\n", tl.err)]
+        self.assertEqual(sum(table), lost, tl.said())
+        read = subprocess.run([TCPLENS, "trace", "-r", path, "--json"], capture_output=True)
+        self.assertEqual(n, len([x for x in parse_json_lines(read.stdout) if x["event"] != "lost"]))
+
+
+class Stats(Produced):
+    """What --stats says adds up to what was printed, and names what ran."""
+
+    def stats(self, view, *opts):
+        tl = self.lens(view, "--netns", self.net.a.path, "--stats", *opts)
+        self.end(*self.load("pingpong", "-j", "2", "-b", "500"))
+        self.end(*self.load("short", "-j", "2", "-n", "10"))
+        res = tl.stop()
+        line = json.loads(next(x for x in tl.err.decode().splitlines() if x.startswith('{"stats"')))
+        self.assertEqual(line["printed"], len(res.records))
+        self.assertGreater(line["seconds"], 0)
+        self.assertGreater(line["cpu_seconds"], 0)
+        self.assertLessEqual(line["drain_cpu_seconds"], line["cpu_seconds"])
+        for p in line["programs"]:
+            self.assertGreaterEqual(p["run_ns"], p["runs"], p)  # more than a nanosecond each
+        return line, res
+
+    def test_segments(self):
+        line, res = self.stats("trace")
+        hooks = {h["records_of"]: h for h in line["hooks"]}
+        for hook, way in (("segment-out", "out"), ("segment-in", "in")):
+            self.assertEqual(hooks[hook]["lost"], 0)
+            self.assertGreaterEqual(hooks[hook]["records"], len([r for r in res.records if r["dir"] == way]))
+            self.assertGreaterEqual(sum(p["runs"] for p in line["programs"] if p["hook"] == hook),
+                                    hooks[hook]["records"])
+
+    def test_views(self):
+        for view, hook in (("states", "state"), ("life", "life"), ("connect", "attempt"), ("latency", "latency")):
+            with self.subTest(view=view):
+                line, _ = self.stats(view)
+                self.assertGreater(sum(h["records"] for h in line["hooks"] if h["records_of"] == hook), 0, line)
 
 
 class DefaultBuffer(Produced):

@@ -35,9 +35,9 @@ static unsigned int put_lines(struct output *o, unsigned int n, unsigned int per
 		output_mark(o, *next & 1, b.len);
 		taken++;
 		if (taken % per == 0)
-			assert_int_equal(output_submit(o, &b), 0);
+			assert_int_equal(output_submit(o, &b, NULL), 0);
 	}
-	assert_int_equal(output_submit(o, &b), 0);
+	assert_int_equal(output_submit(o, &b, NULL), 0);
 	outbuf__free(&b);
 	return taken;
 }
@@ -174,7 +174,7 @@ static void test_errors(void **state)
 	assert_int_equal(poll(&pfd, 1, 10000), 1);
 	assert_int_equal(output_error(&o), -EPIPE);
 	put_line(&b, 1);
-	assert_int_equal(output_submit(&o, &b), -EPIPE);
+	assert_int_equal(output_submit(&o, &b, NULL), -EPIPE);
 	assert_int_equal(output__close(&o), 10);
 	outbuf__free(&b);
 	close(fds[1]);

@@ -225,50 +225,91 @@ static void test_mode(void **state)
 	take_files();
 }
 
-/* A limit on the file's size stands for the disk's: what is in the file then can be read. */
-static void disk_full(rlim_t limit, int flush_every)
+struct full {
+	rlim_t limit;
+	int flush_every; /* records */
+	bool async;
+	size_t waits; /* async: as writer__async() */
+};
+
+/* Writes until it can't: how many records it says that are in the file. */
+static int write_until_full(const struct full *f)
 {
-	struct rlimit rl = { limit, limit };
+	struct rlimit rl = { f->limit, f->limit };
 	struct ev_segment seg = a_segment();
+	__u64 lost = 0, records;
 	struct opts_file o;
 	struct writer *w;
-	int err = 0;
+	int err = 0, sent;
 
 	signal(SIGXFSZ, SIG_IGN);
 	parse_line("-w x", &o);
 	w = open_writer(&o);
-	if (setrlimit(RLIMIT_FSIZE, &rl))
+	if ((f->async && writer__async(w, f->waits, false)) || setrlimit(RLIMIT_FSIZE, &rl))
 		_exit(2);
-	for (int i = 1; i < 10000 && !err; i++) {
-		err = writer__event(w, &seg.hdr);
-		if (!err && !(i % flush_every))
+	for (sent = 0; sent < 2000000 && !err; sent++) {
+		seg.hdr.hook = sent & 1 ? HOOK_SEG_IN : HOOK_SEG_OUT;
+		output_reopen(&w->output);
+		if (!writer__leaves_out(w, &seg.hdr))
+			err = writer__event(w, &seg.hdr);
+		if (!err && !(sent % f->flush_every))
 			err = writer__flush(w, T_MONO);
+		if (!err && w->async)
+			err = output_error(&w->output);
 	}
-	writer__close(w, T_MONO);
+	err = writer__close(w, T_MONO) ?: err; /* it may be known only now */
+	records = w->records - w->unwritten;
+	for (int hook = 0; hook < HOOK_MAX; hook++)
+		lost += w->output.lost[hook];
+	if (records + lost != (__u64)sent || err != -EFBIG)
+		_exit(3);
 	writer__free(w);
-	_exit(err == -EFBIG ? 0 : 1);
+	return records;
+}
+
+/* A limit on the file's size stands for the disk's: what is in the file then can be read, the rest is counted. */
+static void disk_full(const struct full *f)
+{
+	int status, n, said = -1, ends[2];
+	struct rec_reader r;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		said = write_until_full(f);
+		_exit(write(ends[1], &said, sizeof(said)) != sizeof(said));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(ends[0], &said, sizeof(said)), sizeof(said));
+	close(ends[0]);
+	close(ends[1]);
+	n = read_file("x", &r);
+	assert_true(r.ended_early);
+	assert_int_equal(n, said);
+	/* All but what the header, the end mark and the end of the buffer take. */
+	if (n < (int)(f->limit - 200) / 192 - 2 || n > (int)f->limit / 192)
+		fail_msg("%d records in %d bytes", n, (int)f->limit);
 }
 
 static void test_disk_full(void **state)
 {
 	(void)state;
-	for (rlim_t limit = 1000; limit < 5000; limit += 97) {
-		struct rec_reader r;
-		int status, n;
-		pid_t pid;
+	for (rlim_t limit = 1000; limit < 5000; limit += 97)
+		disk_full(&(struct full){ .limit = limit, .flush_every = limit % 2 ? 1 : 7 });
+	take_files();
+}
 
-		fflush(NULL);
-		pid = fork();
-		if (!pid)
-			disk_full(limit, limit % 2 ? 1 : 7);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-		n = read_file("x", &r);
-		assert_true(r.ended_early);
-		/* All but what the header, the end mark and the end of the buffer take. */
-		if (n < (int)(limit - 200) / 192 - 2 || n > (int)limit / 192)
-			fail_msg("%d records in %d bytes", n, (int)limit);
-	}
+/* A thread writes: it may know of it much later; and with little room to wait in. */
+static void test_disk_full_async(void **state)
+{
+	(void)state;
+	for (rlim_t limit = 1000; limit < 5000; limit += 97)
+		disk_full(&(struct full){ .limit = limit, .flush_every = limit % 2 ? 1 : 7, .async = true,
+					  .waits = limit % 3 ? 1 << 20 : 1000 });
+	disk_full(&(struct full){ .limit = 1 << 20, .flush_every = 100000, .async = true, .waits = 4 << 20 });
 	take_files();
 }
 
@@ -361,7 +402,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	  cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_series),	  cmocka_unit_test(test_mode),
-		cmocka_unit_test(test_disk_full), cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_disk_full_async), cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_options),
 	};
 
