@@ -118,7 +118,7 @@ static int open_file(struct writer *w)
 }
 
 /* Everything that is its own, and its end, is in the file. */
-static int finish_file(struct writer *w, __u64 mono_ns)
+static int finish_file(struct writer *w, __u64 mono_ns, bool last)
 {
 	int err = w->ops->flush ? w->ops->flush(w, mono_ns, true) : 0;
 
@@ -126,7 +126,7 @@ static int finish_file(struct writer *w, __u64 mono_ns)
 		err = w->ops->end ? w->ops->end(w, mono_ns) : 0;
 	if (!err)
 		err = writer_push(w);
-	return err ? err : writer_settle(w);
+	return err ? err : writer_settle(w, last);
 }
 
 /* Some file systems tell only now that there was no room. */
@@ -147,7 +147,7 @@ static int close_file(struct writer *w, __u64 mono_ns)
 		return 0;
 	if (w->failed)
 		return -EIO;
-	err = finish_file(w, mono_ns);
+	err = finish_file(w, mono_ns, false);
 	return err ? err : close_fd(w);
 }
 
@@ -318,7 +318,7 @@ int writer__close(struct writer *w, __u64 mono_ns)
 	if (!w)
 		return 0;
 	if (w->fd >= 0 && !w->failed)
-		err = finish_file(w, mono_ns);
+		err = finish_file(w, mono_ns, true);
 	writer_end(w, mono_ns);
 	ret = w->fd >= 0 ? close_fd(w) : 0;
 	return err ? err : ret;

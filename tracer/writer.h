@@ -88,7 +88,7 @@ struct writer {
 
 	bool async; /* `output` writes, so that a slow disk or reader is not waited for */
 	struct output output; /* its marks and counts are used also if not `async` */
-	bool (*give_up)(void *ctx); /* at the end, and where a file ends: what waits is not waited for */
+	bool (*give_up)(void *ctx); /* at the end: what waits is not waited for */
 	void *give_up_ctx;
 
 	/* The rest is writer.c's. */

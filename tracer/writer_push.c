@@ -142,13 +142,16 @@ int writer_push(struct writer *w)
 	return err;
 }
 
-int writer_settle(struct writer *w)
+int writer_settle(struct writer *w, bool last)
 {
 	int err;
 
-	if (!w->async || output_drain(&w->output, w->give_up, w->give_up_ctx))
-		return 0;
-	err = output_error(&w->output);
+	/* Between two files it takes as long as it takes: a stop that is asked for meanwhile is not looked at. */
+	do {
+		if (!w->async || output_drain(&w->output, last ? w->give_up : NULL, w->give_up_ctx))
+			return 0;
+		err = output_error(&w->output);
+	} while (!err && !last);
 	w->failed = true;
 	/* Nobody reads, or the user does not want to wait: no error.  A disk that takes nothing is one. */
 	return err ? err : w->regular ? -EIO : 0;
