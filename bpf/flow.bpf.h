@@ -311,6 +311,20 @@ int TP_PROG(flow_reset_tp, struct sock *sk)
 	return 0;
 }
 
+/* linux/seq_file.h */
+struct seq_file___room {
+	size_t size;
+	size_t count;
+} __attribute__((preserve_access_index));
+
+/* As seq_write() has it: without room nothing is written, and the iterator shows the socket again. */
+static __always_inline bool seq_has_room(struct seq_file *seq, size_t n)
+{
+	const struct seq_file___room *s = (const void *)seq;
+
+	return s->count + n < s->size;
+}
+
 /*
  * What is still open when the tracer ends: run by user space, which reads the
  * records from the iterator itself, so that none can be lost.
@@ -332,8 +346,13 @@ int life_open(struct bpf_iter__tcp *ctx)
 		return 0;
 	if ((f.t->bits & TRACK_DONE) || !conn_passes(f.c, &f.e))
 		return 0;
-	f.t->bits |= TRACK_DONE;
 	__builtin_memset(&l, 0, sizeof(l));
+	if (!seq_has_room(ctx->meta->seq, sizeof(l))) {
+		bpf_seq_write(ctx->meta->seq, &l, sizeof(l)); /* tells the iterator so */
+		return 0;
+	}
+	/* Before it is written, as its end may come now, and is told by whoever sets this. */
+	f.t->bits |= TRACK_DONE;
 	l.hdr.type = EV_LIFE;
 	l.hdr.len = sizeof(l);
 	l.hdr.hook = HOOK_LIFE;

@@ -222,6 +222,16 @@ class Ends(Case):
             self.assertEqual((c["tx"], c["rx"]), (tx, rx))
             self.assertEqual((s["tx"], s["rx"]), (rx, tx))
 
+    def test_many_still_open(self):
+        """More than the kernel hands over at once (a buffer of eight pages): each once."""
+        net = self.veth()
+        pairs = [self.pair(net) for _ in range(300)]
+        tl = self.life(net)
+        pairs += [self.pair(net) for _ in range(100)]
+        got = [(r["laddr"], r["lport"], r["raddr"], r["rport"]) for r in tl.stop().records if r.get("open")]
+        self.assertEqual(len(got), 800)
+        self.assertEqual(len(set(got)), 800)
+
     def test_attempts(self):
         """What was never established has a line, too: how the attempt ended."""
         net = self.veth()
