@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Buckets of durations, log-linear: eight to each power of two, so that a
- * bucket is at most 12.5 % wide.  Its values' mean, which travels with it, is
- * far closer than that.  Compiled by both sides.
+ * Buckets of durations, log-linear: sixteen to each power of two, so that a
+ * bucket is at most 6.25 % wide.  Its values' least, mean and largest, which
+ * travel with it, tell more than that.  Compiled by both sides.
  */
 #ifndef TCPLENS_BUCKET_H
 #define TCPLENS_BUCKET_H
 
 #include "event.h"
 
-#define BUCKET_SUB_BITS 3
+#define BUCKET_SUB_BITS 4
 /* The map's key has one byte for both. */
 #define LAT_PART_MASK 0x0f
 #define LAT_HAS_SHIFT 4
@@ -52,6 +52,18 @@ static inline __u32 bucket_of(__u64 ns)
 	if (e < BUCKET_SUB_BITS)
 		return ns;
 	return (e << BUCKET_SUB_BITS) + ((ns >> (e - BUCKET_SUB_BITS)) & ((1 << BUCKET_SUB_BITS) - 1));
+}
+
+/* The shortest that is in it. */
+static inline __u64 bucket_least(__u32 at)
+{
+	__u32 e = at >> BUCKET_SUB_BITS;
+
+	if (e < BUCKET_SUB_BITS)
+		return at;
+	if (e > 63)
+		return ~0ULL;
+	return (1ULL << e) + ((__u64)(at & ((1 << BUCKET_SUB_BITS) - 1)) << (e - BUCKET_SUB_BITS));
 }
 
 #endif

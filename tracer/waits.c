@@ -57,6 +57,10 @@ int waits_add(struct waits *w, __u64 count, __u64 sum_ns, __u64 min_ns, __u64 ma
 	b = bucket_get(w, bucket_of(sum_ns / count));
 	if (!b)
 		return -ENOMEM;
+	if (!b->count || min_ns < b->min_ns)
+		b->min_ns = min_ns;
+	if (max_ns > b->max_ns)
+		b->max_ns = max_ns;
 	b->count += count;
 	b->sum_ns += sum_ns;
 	if (!w->count || min_ns < w->min_ns)
@@ -68,6 +72,28 @@ int waits_add(struct waits *w, __u64 count, __u64 sum_ns, __u64 min_ns, __u64 ma
 	return 0;
 }
 
+/*
+ * The wait below which the part `p` of a bucket's waits lies.  Between the least,
+ * the largest and the mean two straight lines are the simplest that fit: exact if
+ * the waits are spread evenly, and nearly so if most are at one end.
+ */
+static __u64 within(const struct wait_bucket *b, double p)
+{
+	double least = b->min_ns, width = b->max_ns - b->min_ns, mean, q;
+	double lo = bucket_least(b->at), hi = bucket_least(b->at + 1);
+
+	mean = width > 0 ? ((double)b->sum_ns / b->count - least) / width : 0;
+	if (mean <= 0 || mean >= 1) /* all are the same, or it is damaged */
+		return b->sum_ns / b->count;
+	if (p < 1 - mean)
+		q = p / (1 - mean) * mean;
+	else
+		q = mean + (p - (1 - mean)) / mean * (1 - mean);
+	q = least + q * width;
+	/* Recordings may have wider ones. */
+	return q < lo ? lo : q > hi ? hi : q;
+}
+
 __u64 waits_percentile(const struct waits *w, unsigned int percent)
 {
 	__u64 rank = (w->count * percent + 99) / 100, seen = 0;
@@ -76,11 +102,13 @@ __u64 waits_percentile(const struct waits *w, unsigned int percent)
 		return w->max_ns;
 	for (size_t i = 0; i < w->n; i++) {
 		const struct wait_bucket *b = &w->bucket[i];
-		__u64 mean = b->sum_ns / b->count;
+		__u64 v;
 
 		seen += b->count;
-		if (seen >= rank)
-			return mean < w->min_ns ? w->min_ns : mean > w->max_ns ? w->max_ns : mean;
+		if (seen < rank)
+			continue;
+		v = within(b, (b->count - (seen - rank) - 0.5) / b->count);
+		return v < w->min_ns ? w->min_ns : v > w->max_ns ? w->max_ns : v;
 	}
 	return 0;
 }

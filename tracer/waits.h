@@ -13,6 +13,8 @@ struct wait_bucket {
 	__u32 at; /* bucket_of() */
 	__u64 count;
 	__u64 sum_ns;
+	__u64 min_ns;
+	__u64 max_ns;
 };
 
 /* Zeroed: empty.  Only the buckets that are used are kept, in ascending order. */
