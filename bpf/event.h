@@ -273,7 +273,8 @@ struct ev_latency {
 	__u64 max_ns;
 	__u8 part; /* enum ev_part */
 	__u8 has;  /* LATENCY_* */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 owner_turn; /* grows as the connection changes its owner: of its records the latest has the last one */
 };
 
 /* What the records of a group have in common (latency --by). */

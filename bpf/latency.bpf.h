@@ -2,19 +2,13 @@
 /*
  * Where a connection waits: each wait is added to the bucket of its length, or,
  * with config.outlier_ns, told by itself if it is longer.
- *
- * Waits are between positions in the byte stream.  The oldest mark of a
- * direction lies in struct track, those behind it in the map `marks`, where
- * only connections with a backlog have an entry.
  */
 #ifndef TCPLENS_LATENCY_BPF_H
 #define TCPLENS_LATENCY_BPF_H
 
-#include "track.bpf.h"
+#include "marks.bpf.h"
 
 #include "bucket.h"
-
-#define GRAN_MIN_NS 250000 /* arrivals closer than that share a mark */
 
 static __always_inline int seq_before(__u32 a, __u32 b)
 {
@@ -52,18 +46,33 @@ static __always_inline void lat_tell(struct conn *c, const struct ev_ends *e, __
 	l->part = part & LAT_PART_MASK;
 	l->has = LATENCY_SINGLE | part >> LAT_HAS_SHIFT;
 	__builtin_memset(l->pad, 0, sizeof(l->pad));
+	l->owner_turn = c->writes_done;
 	emit_submit(l, HOOK_LATENCY);
 }
 
-static __noinline int lat_new(struct conn *c, const struct ev_ends *e, struct lat_key *k, __u64 ns)
+static __always_inline struct lat_value *lat_get(const struct lat_key *k, __u32 turn)
 {
-	struct lat_value v = { .count = 1, .sum = ns, .min = ns, .max = ns };
+	return turn & 1 ? bpf_map_lookup_elem(&lat1, k) : bpf_map_lookup_elem(&lat0, k);
+}
 
-	who_copy(&v.who, c);
-	v.ends = *e;
-	if (lat_turn & 1)
-		return bpf_map_update_elem(&lat1, k, &v, BPF_NOEXIST);
-	return bpf_map_update_elem(&lat0, k, &v, BPF_NOEXIST);
+/* Made empty, and filled in where it is: it is too large for the stack of 5.10. */
+static __noinline void lat_new(struct conn *c, const struct ev_ends *e, const struct lat_key *k, __u32 turn)
+{
+	static const struct lat_value none = { .min = ~0ULL };
+	struct lat_value *v;
+
+	/* Another CPU may have been first. */
+	if (turn & 1)
+		bpf_map_update_elem(&lat1, k, &none, BPF_NOEXIST);
+	else
+		bpf_map_update_elem(&lat0, k, &none, BPF_NOEXIST);
+	v = lat_get(k, turn);
+	if (v) {
+		v->owner_turn = c->writes_done;
+		who_copy(&v->who, c);
+		v->ends = *e;
+	}
+	RETURN_NOTHING;
 }
 
 /* One wait, from `since` to `now`. */
@@ -72,7 +81,8 @@ static __always_inline void lat_add_body(struct conn *c, const struct ev_ends *e
 {
 	/* Clocks of two CPUs may differ by some ns. */
 	__u64 ns = (__s64)(now - since) > 0 ? now - since : 0;
-	struct lat_key k = { .conn = c->who.conn, .part = part };
+	struct lat_key k = { .conn = c->who.conn, .pid = c->who.pid, .part = part };
+	__u32 turn = *(volatile __u32 *)&lat_turn;
 	struct lat_value *v;
 
 	if (!conn_passes(c, e))
@@ -83,11 +93,13 @@ static __always_inline void lat_add_body(struct conn *c, const struct ev_ends *e
 		return;
 	}
 	k.bucket = lat_bucket(ns);
-	v = lat_turn & 1 ? bpf_map_lookup_elem(&lat1, &k) : bpf_map_lookup_elem(&lat0, &k);
+	v = lat_get(&k, turn);
 	if (!v) {
-		/* Another CPU may have been first: that wait is lost, and counted. */
-		if (lat_new(c, e, &k, ns))
-			count_lost(HOOK_LATENCY);
+		lat_new(c, e, &k, turn);
+		v = lat_get(&k, turn);
+	}
+	if (!v) {
+		count_lost(HOOK_LATENCY);
 		return;
 	}
 	__sync_fetch_and_add(&v->count, 1);
@@ -102,66 +114,6 @@ static __noinline void lat_add(struct conn *c, const struct ev_ends *e, __u8 par
 			      __u64 since)
 {
 	lat_add_body(c, e, part, now, since);
-	RETURN_NOTHING;
-}
-
-/* Makes room: every second mark goes, the arrivals that share one are twice as far apart. */
-static __always_inline void marks_thin(struct marks *q)
-{
-	for (int i = 1; i < MARKS / 2; i++)
-		q->m[i] = q->m[2 * i];
-	q->n = MARKS / 2;
-	q->gran_ns *= 2;
-}
-
-/*
- * Byte `seq` waits from `now` on.  Of arrivals (DIR_IN) close ones share a
- * mark; of a backlog of more send()s than there is room for the rest is not
- * measured.
- */
-static __always_inline void mark_push_body(struct conn *c, struct mark *first, __u8 dir, __u32 seq, __u64 now)
-{
-	struct marks_key k = { .conn = c->who.conn, .dir = dir };
-	struct marks *q;
-	__u32 n;
-
-	/* A call that queued nothing (EAGAIN) left its mark at the same byte. */
-	if (!first->ns || (dir == DIR_OUT && first->seq == seq)) {
-		first->seq = seq;
-		first->ns = now;
-		return;
-	}
-	if (dir == DIR_IN && now - first->ns < GRAN_MIN_NS)
-		return;
-	q = bpf_map_lookup_elem(&marks, &k);
-	if (!q) {
-		static const struct marks none = { .gran_ns = GRAN_MIN_NS };
-
-		if (bpf_map_update_elem(&marks, &k, &none, BPF_ANY))
-			count_lost(HOOK_LATENCY);
-		q = bpf_map_lookup_elem(&marks, &k);
-		if (!q)
-			return;
-	}
-	n = q->n;
-	if (n && dir == DIR_OUT && q->m[(n - 1) & (MARKS - 1)].seq == seq)
-		n--;
-	if (n >= MARKS) {
-		if (dir == DIR_OUT)
-			return;
-		marks_thin(q);
-		n = MARKS / 2;
-	}
-	if (n && dir == DIR_IN && now - q->m[(n - 1) & (MARKS - 1)].ns < q->gran_ns)
-		return;
-	q->m[n & (MARKS - 1)].seq = seq;
-	q->m[n & (MARKS - 1)].ns = now;
-	q->n = n + 1;
-}
-
-static __noinline void mark_push(struct conn *c, struct mark *first, __u8 dir, __u32 seq, __u64 now)
-{
-	mark_push_body(c, first, dir, seq, now);
 	RETURN_NOTHING;
 }
 
@@ -181,24 +133,24 @@ static __always_inline void sendq_done(struct conn *c, struct track *t,
 	if (!q)
 		return;
 	n = q->n;
-	for (i = 0; i < MARKS && i < n; i++) {
+	for (i = 0; i < MARKS_OUT && i < n; i++) {
 		if (!seq_before(q->m[i].seq, upto))
 			break;
 		lat_add(c, e, lat_part(t, PART_SENDQ), now, q->m[i].ns);
 	}
-	if (i < MARKS && i < n)
+	if (i < MARKS_OUT && i < n)
 		t->tx = q->m[i];
 	if (i + 1 >= n) {
 		bpf_map_delete_elem(&marks, &k);
 		return;
 	}
 	/* What is left moves to the front. */
-	for (__u32 to = 0; to < MARKS; to++) {
+	for (__u32 to = 0; to < MARKS_OUT; to++) {
 		__u32 from = to + i + 1;
 
-		if (from >= MARKS || from >= n)
+		if (from >= MARKS_OUT || from >= n)
 			break;
-		q->m[to] = q->m[from & (MARKS - 1)];
+		q->m[to] = q->m[from & (MARKS_OUT - 1)];
 	}
 	q->n = n - i - 1;
 }
@@ -240,7 +192,6 @@ static __always_inline void recvq_done(struct conn *c, struct track *t, const st
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = DIR_IN };
 	struct marks *q;
-	__u32 i, n, last = 0;
 
 	if (!t->rx.ns || !seq_before(t->rx.seq, copied))
 		return;
@@ -255,25 +206,23 @@ static __always_inline void recvq_done(struct conn *c, struct track *t, const st
 	}
 	/* Now another byte is the first unread one: it came with the last mark at or before it. */
 	t->rx.seq = copied;
-	if (!q)
-		return;
-	n = q->n;
-	for (i = 0; i < MARKS && i < n; i++) {
-		if (seq_before(copied, q->m[i].seq))
-			break;
-		t->rx.ns = q->m[i].ns;
-		last = i + 1;
-	}
-	if (!last)
-		return;
-	for (__u32 to = 0; to < MARKS; to++) {
-		__u32 from = to + last;
+	t->rx.ns += span_half(&t->rx);
+	t->rx.span = 0;
+	for (__u32 i = 0; q && i < MARKS; i++) {
+		__u32 head = *(volatile __u32 *)&q->head;
+		struct mark *m = mark_at(q, head);
 
-		if (from >= MARKS || from >= n)
+		if (!m || !q->n || seq_before(copied, m->seq))
 			break;
-		q->m[to] = q->m[from & (MARKS - 1)];
+		t->rx.ns = m->ns;
+		t->rx.span = m->span;
+		if (m->seq != copied) {
+			t->rx.ns += span_half(m);
+			t->rx.span = 0;
+		}
+		q->head = head + 1;
+		q->n--;
 	}
-	q->n = n - last;
 }
 
 /* In-order data is about to be queued (tcp_rcv_established() and the like). */
@@ -281,9 +230,14 @@ static __always_inline void lat_on_arrival(struct sock *sk, struct conn *c, stru
 					   const struct ev_ends *e, __u32 rcv_nxt, __u32 copied,
 					   __u64 now)
 {
-	if (rcv_nxt == copied)
-		t->rx.ns = 0; /* what was marked never came, or went by a way without a hook */
-	mark_push(c, &t->rx, DIR_IN, rcv_nxt, now);
+	if (rcv_nxt == copied && t->rx.ns) {
+		struct marks_key k = { .conn = c->who.conn, .dir = DIR_IN };
+
+		/* What was marked never came, or went by a way without a hook. */
+		t->rx.ns = 0;
+		bpf_map_delete_elem(&marks, &k);
+	}
+	mark_arrival(c, &t->rx, rcv_nxt, now);
 	if (t->bits & TRACK_SENT) {
 		t->bits &= ~TRACK_SENT;
 		/* Before the whole question has left there is no answer. */
@@ -336,7 +290,7 @@ static __always_inline void lat_on_send(struct sock *sk, struct conn *c, struct 
 		return;
 	t->in_send = repeats;
 	lat_answers(c, t, e, now);
-	mark_push(c, &t->tx, DIR_OUT, seq, now);
+	mark_send(c, &t->tx, seq, now);
 }
 
 /* Data goes to the device: `seq` to `end`. */

@@ -92,12 +92,17 @@ struct conn {
 	__u8 pad[3];
 };
 
-/* A position in the byte stream, and when it was reached. */
+/*
+ * A position in the byte stream, and when it was reached.  What arrived later is
+ * of the same mark up to the next one's position, within `span` of the first.
+ */
 struct mark {
 	__u64 ns; /* 0: none */
 	__u32 seq;
-	__u32 pad;
+	__u32 span; /* in units of 1 << SPAN_SHIFT ns */
 };
+
+#define SPAN_SHIFT 10
 
 /* Kernel's tcp_chrono numbers minus one: BUSY, RWND_LIMITED, SNDBUF_LIMITED. */
 #define CHRONOS 3
@@ -145,13 +150,15 @@ struct track {
 	__u32 read_call; /* and its calls[] then */
 };
 
-/* Marks behind the first one, oldest first. */
-#define MARKS 32
+/* Marks behind the first one, oldest first: of arrivals, and of send()s. */
+#define MARKS 192
+#define MARKS_OUT 32
 struct marks {
 	struct mark m[MARKS];
-	__u64 gran_ns; /* those of the reader: at least so far apart */
+	__u32 head; /* where the oldest is; 0 of send()s */
 	__u32 n;
-	__u32 pad;
+	__u32 to; /* marks_compact() only: the last one that stays */
+	__u32 loose;
 };
 
 struct marks_key {
@@ -159,17 +166,20 @@ struct marks_key {
 	__u64 dir; /* enum ev_dir */
 };
 
+/* Waits of different owners of a connection are apart. */
 struct lat_key {
 	__u64 conn;
+	__u32 pid;
 	__u16 bucket;
 	__u8 part; /* enum ev_part | LATENCY_* << LAT_HAS_SHIFT */
-	__u8 pad[5];
+	__u8 pad;
 };
 
 struct lat_value {
 	__u64 count, sum, min, max;
 	struct ev_who who;
 	struct ev_ends ends;
+	__u64 owner_turn; /* of ev_latency */
 };
 
 /* Where is listened: an address of this machine, or any (0.0.0.0 as ::ffff:0.0.0.0, ::). */

@@ -80,6 +80,18 @@ static int print_text(void *ctx, const char *text, size_t n)
 	return err < 0 ? err : 0;
 }
 
+static int print_at(void *ctx, __u64 mono_ns)
+{
+	struct consumer *c = ctx;
+	int err = 0;
+
+	if (c->full)
+		return -ECANCELED;
+	if (!c->skipped)
+		err = sink__at(&c->sink, mono_ns);
+	return err < 0 ? err : 0;
+}
+
 static int write_event(struct consumer *c, const struct ev_hdr *ev)
 {
 	int err;
@@ -328,7 +340,7 @@ static int open_view(struct consumer *c)
 {
 	const struct view *v = c->o->view;
 
-	c->out = (struct view_out){ .event = print_event, .text = print_text, .ctx = c };
+	c->out = (struct view_out){ .event = print_event, .text = print_text, .at = print_at, .ctx = c };
 	return v->ops && v->ops->open ? v->ops->open(&c->view, c->o->view_opts, &c->out) : 0;
 }
 

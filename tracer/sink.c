@@ -59,6 +59,20 @@ void sink__init(struct sink *s, const struct sink_cfg *cfg)
 	sink_cols_runs(&s->chosen);
 }
 
+int sink__at(struct sink *s, __u64 mono_ns)
+{
+	struct outbuf b = {};
+	int err;
+
+	field_time(&b, &s->fctx, s->fctx.time_format, (__s64)mono_ns + s->fctx.mono_to_real);
+	outbuf_chr(&b, '\n');
+	err = outbuf_error(&b);
+	if (!err)
+		err = sink__text(s, b.p, b.len);
+	outbuf__free(&b);
+	return err;
+}
+
 int sink__flush(struct sink *s, int fd)
 {
 	return outbuf_flush(&s->out, fd);

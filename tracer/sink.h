@@ -107,6 +107,9 @@ static inline int sink__text(struct sink *s, const char *text, size_t n)
 	return s->ops->text ? s->ops->text(s, text, n) : 0;
 }
 
+/* … a line of this time (CLOCK_MONOTONIC), as the options want it. */
+int sink__at(struct sink *s, __u64 mono_ns);
+
 /* Bytes that wait for sink__flush(). */
 static inline size_t sink__pending(const struct sink *s)
 {

@@ -69,15 +69,17 @@ static int live_drain(struct source *s)
 /* As in maps.bpf.h. */
 struct lat_key {
 	__u64 conn;
+	__u32 pid;
 	__u16 bucket;
 	__u8 part;
-	__u8 pad[5];
+	__u8 pad;
 };
 
 struct lat_value {
 	__u64 count, sum, min, max;
 	struct ev_who who;
 	struct ev_ends ends;
+	__u64 owner_turn;
 };
 
 #define LAT_BATCH 1024
@@ -95,6 +97,7 @@ static int tell_latency(struct source_live *s, const struct lat_key *k, const st
 		.max_ns = v->max,
 		.part = k->part & LAT_PART_MASK,
 		.has = k->part >> LAT_HAS_SHIFT,
+		.owner_turn = v->owner_turn,
 	};
 
 	s->src.records[HOOK_LATENCY]++;

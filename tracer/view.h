@@ -18,12 +18,14 @@
 
 struct argp;
 
-/* Where a view's output goes.  Both return 0, or a negative errno that ends the run. */
+/* Where a view's output goes.  All return 0, or a negative errno that ends the run. */
 struct view_out {
 	/* A record of its own, or one handed on: a line, or a JSON object. */
 	int (*event)(void *ctx, const struct ev_hdr *ev);
 	/* Free text, lines ended (a histogram); dropped where the output is not text. */
 	int (*text)(void *ctx, const char *text, size_t n);
+	/* A line with the time of what follows, likewise. */
+	int (*at)(void *ctx, __u64 mono_ns);
 	void *ctx;
 };
 

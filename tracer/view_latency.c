@@ -33,6 +33,7 @@ struct group {
 	struct ev_who who;
 	struct ev_ends ends;
 	size_t order; /* of appearance */
+	__u32 owner_turn; /* of the record that `who` is from */
 	struct waits part[PART_MAX];
 };
 
@@ -103,6 +104,15 @@ static size_t slot_of(const struct latency *s, const struct ev_who *who, const s
 	return h % SLOTS;
 }
 
+/*
+ * The newest owner is right: a listener's connection was accepted, a process has
+ * changed its name.  Records of one connection come in no order.
+ */
+static bool is_older(const struct latency *s, const struct group *g, const struct ev_latency *l)
+{
+	return s->o->group == GROUP_CONN && (__s32)(l->owner_turn - g->owner_turn) < 0;
+}
+
 static struct group *group_get(struct latency *s, const struct ev_latency *l)
 {
 	struct ev_ends ends;
@@ -121,9 +131,11 @@ static struct group *group_get(struct latency *s, const struct ev_latency *l)
 		g->order = s->ngroups++;
 		*slot = g;
 	}
-	/* The newest is right: a listener's connection was accepted, a process has changed its name. */
-	g->who = who;
-	g->ends = ends;
+	if (!is_older(s, g, l)) {
+		g->who = who;
+		g->ends = ends;
+		g->owner_turn = l->owner_turn;
+	}
 	return g;
 }
 
@@ -166,9 +178,9 @@ static void title(struct outbuf *b, const struct latency *s, const struct group 
 		outbuf_str(b, text);
 		if (s->o->group != GROUP_CONN)
 			return;
-		outbuf_chr(b, ' ');
+		outbuf_str(b, g->ends.ip == 6 ? " [" : " ");
 		outbuf_ip(b, g->ends.raddr, g->ends.ip);
-		snprintf(text, sizeof(text), ":%u", g->ends.rport);
+		snprintf(text, sizeof(text), "%s:%u", g->ends.ip == 6 ? "]" : "", g->ends.rport);
 	}
 	outbuf_str(b, text);
 }
@@ -259,6 +271,8 @@ static int print_all(struct latency *s, __u64 now)
 		for (struct group *g = s->slot[i]; g; g = g->next)
 			all[n++] = g;
 	qsort(all, n, sizeof(*all), by_order);
+	if (n && s->o->interval_ns)
+		err = s->out->at(s->out->ctx, now);
 	for (size_t i = 0; i < n && !err; i++)
 		err = print_group(s, all[i], now);
 	free(all);
@@ -324,15 +338,19 @@ static int parse_time(const char *arg, double unit, __u64 *ns)
 	return 0;
 }
 
-/* 80 characters wide. */
 #define COLUMNS_CONN "comm,remote,part,count,p50_us,p99_us,max_us"
 #define COLUMNS_TAIL ",part,count,p50_us,p90_us,p99_us,max_us"
+#define WIDE_TAIL ",part,count,min_us,mean_us,p50_us,p90_us,p99_us,max_us"
+#define WIDE_CONN "pid,comm,local,remote" WIDE_TAIL
 
-static const char *const columns[] = {
-	[GROUP_CONN] = COLUMNS_CONN,
-	[GROUP_PROCESS] = "pid,comm" COLUMNS_TAIL,
-	[GROUP_REMOTE] = "raddr" COLUMNS_TAIL,
-	[GROUP_PORT] = "lport,rport" COLUMNS_TAIL,
+/* 80 characters wide, and with --wide. */
+static const struct {
+	const char *usual, *wide;
+} columns[] = {
+	[GROUP_CONN] = { COLUMNS_CONN, WIDE_CONN },
+	[GROUP_PROCESS] = { "pid,comm" COLUMNS_TAIL, "pid,comm" WIDE_TAIL },
+	[GROUP_REMOTE] = { "raddr" COLUMNS_TAIL, "raddr" WIDE_TAIL },
+	[GROUP_PORT] = { "lport,rport" COLUMNS_TAIL, "lport,rport" WIDE_TAIL },
 };
 
 static int check(struct opts *o, char *err, size_t len)
@@ -371,9 +389,11 @@ static int plan(const void *opts, struct view_plan *p, char *err, size_t len)
 	if (o->outlier_ns) {
 		p->prints = FIELD_IN(EV_LATENCY) | FIELD_IN(EV_LOST);
 		p->columns = FIELDS_OUTLIERS;
+		p->wide = FIELDS_OUTLIERS_WIDE;
 		return 0;
 	}
-	p->columns = columns[o->group];
+	p->columns = columns[o->group].usual;
+	p->wide = columns[o->group].wide;
 	o->tick_ns = p->tick_ns = o->interval_ns && o->interval_ns < SECOND ? o->interval_ns : SECOND;
 	return 0;
 }
@@ -435,6 +455,7 @@ const struct view view_latency = {
 	.prints = FIELD_IN(EV_PCTL) | FIELD_IN(EV_LOST),
 	.need = NEED_LATENCY,
 	.columns = COLUMNS_CONN,
+	.wide = WIDE_CONN,
 	.argp = &argp,
 	.opts_size = sizeof(struct opts),
 	.plan = plan,

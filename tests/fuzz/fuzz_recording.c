@@ -67,6 +67,15 @@ static int print_text(void *ctx, const char *text, size_t n)
 	return 0;
 }
 
+static int print_at(void *ctx, __u64 mono_ns)
+{
+	struct readers *r = ctx;
+
+	sink__at(&r->text, mono_ns);
+	outbuf_reset(&r->text.out);
+	return 0;
+}
+
 static void open_sinks(struct readers *r)
 {
 	struct sink_cfg cfg = { .ops = &sink_text_ops, .tty = -1 };
@@ -83,7 +92,7 @@ static void open_views(struct readers *r)
 {
 	char err[512];
 
-	r->out = (struct view_out){ .event = print, .text = print_text, .ctx = r };
+	r->out = (struct view_out){ .event = print, .text = print_text, .at = print_at, .ctx = r };
 	for (size_t i = 0; i < NRUNS; i++) {
 		const struct view *v = runs[i].view;
 		char *argv[] = { "tcplens", (char *)runs[i].option };

@@ -10,7 +10,9 @@ calls took, some tens of microseconds: what the scheduler does is in the truth.
 The tracer may be off by 5 % or 1 ms of that.
 """
 
+import itertools
 import os
+import random
 import re
 import socket
 import statistics
@@ -362,6 +364,18 @@ class Reads(Waits):
         """More than the kernel joins in one buffer."""
         client, server = self.scene(["write=200000", "acked"], ["rcvbuf=500000", "sleep=30", "recv=200000"])
         self.judge(client, server, (0, "recv", 0))
+
+    def test_long_backlog(self):
+        """Hundreds of segments, in bursts and with gaps; the reads end anywhere in them, some in the middle of a burst."""
+        some, size, left, reads = random.Random(5), 100, 40000, []
+        gaps = [some.choice((0, 0, 1, 4, 15)) for _ in range(left // size)]
+        while left:
+            reads.append(min(left, some.choice((30, 130, 250, 1000))))
+            left -= reads[-1]
+        client, server = self.scene([op for gap in gaps for op in (f"write={size}", f"sleep={gap}")] + ["acked"],
+                                    ["rcvbuf=4000000", *(op for n in reads for op in (f"recv={n}", "sleep=1"))])
+        begins = itertools.accumulate(reads[:-1], initial=0)
+        self.judge(client, server, *((begin // size, "recv", i) for i, begin in enumerate(begins)))
 
     def test_waits_for_all(self):
         """A read that has a part, and waits for the rest: its wait is over when it has that part."""

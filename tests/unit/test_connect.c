@@ -47,7 +47,7 @@ struct run {
 static void start(struct run *r, int argc, char **argv)
 {
 	memset(r, 0, sizeof(*r));
-	r->out = (struct view_out){ on_event, on_text, &r->got };
+	r->out = (struct view_out){ .event = on_event, .text = on_text, .ctx = &r->got };
 	r->opts = calloc(1, view_connect.opts_size);
 	assert_non_null(r->opts);
 	assert_int_equal(argp_parse(view_connect.argp, argc, argv, ARGP_SILENT, NULL, r->opts), 0);
@@ -168,12 +168,16 @@ static void test_count_in(void **state)
 	start(&r, 2, argv);
 	give(&r, &a);
 	a.ends.rport++;
+	/* Not accepted, it is the same process's that listens. */
+	a.who.how = HOW_LISTENER;
+	a.result = RESULT_UNACCEPTED;
 	give(&r, &a);
 	a.hdr.type = EV_CONNECT;
 	give(&r, &a);
 	end(&r);
 	assert_int_equal(r.got.n, 2);
 	assert_int_equal(r.got.ev[0].sum.count, 2);
+	assert_int_equal(r.got.ev[0].sum.failed, 1);
 	assert_int_equal(r.got.ev[0].sum.dir, DIR_IN);
 	assert_int_equal(r.got.ev[0].sum.ends.lport, a.ends.lport);
 	assert_int_equal(r.got.ev[0].sum.ends.rport, 0);
