@@ -140,7 +140,10 @@ static __always_inline void trouble_packet(struct ev_trouble *r, struct about *a
 	r->len = p->len - (packet_word(p) >> 12) * 4;
 	r->segs = packet_segs(p);
 	r->has |= TROUBLE_HAS_SEQ;
-	if (a->c && a->c->state != ST_LISTEN && a->c->known & (a->dir == DIR_OUT ? CONN_ISS : CONN_IRS)) {
+	if (a->flags & TF_SYN) {
+		r->seq_base = r->seq;
+		r->has |= TROUBLE_HAS_ISN;
+	} else if (a->c && a->c->state != ST_LISTEN && a->c->known & (a->dir == DIR_OUT ? CONN_ISS : CONN_IRS)) {
 		r->seq_base = a->dir == DIR_OUT ? a->c->iss : a->c->irs;
 		r->has |= TROUBLE_HAS_ISN;
 	}

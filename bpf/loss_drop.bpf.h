@@ -82,11 +82,14 @@ static __always_inline int has_served(struct about *a, struct packet *p, struct 
  */
 static __always_inline int sent_by(struct sock *sk, struct about *a)
 {
-	const __u64 *from = (const __u64 *)a->e.raddr, *own;
+	const __u64 *from = (const __u64 *)a->e.raddr, *to = (const __u64 *)a->e.laddr, *own;
 	__u8 state = RD(sk, __sk_common.skc_state);
 	struct ev_ends e;
 
 	if (state == ST_TIME_WAIT || (state != ST_NEW_SYN_RECV && !sock_is_tcp(sk)))
+		return 0;
+	/* Connected to itself: what came from a device has arrived. */
+	if (a->e.lport == a->e.rport && to[0] == from[0] && to[1] == from[1])
 		return 0;
 	sock_ends(&e, sk, 0);
 	own = (const __u64 *)e.laddr;

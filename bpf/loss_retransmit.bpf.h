@@ -76,8 +76,8 @@ static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, i
 	r->seq = seq;
 	r->len = len - !!(a.flags & TF_SYN) - !!(a.flags & TF_FIN);
 	r->segs = segs ? segs : 1;
-	if (a.c && (a.c->known & CONN_ISS)) {
-		r->seq_base = a.c->iss;
+	if (a.flags & TF_SYN || (a.c && (a.c->known & CONN_ISS))) {
+		r->seq_base = a.flags & TF_SYN ? seq : a.c->iss;
 		r->has |= TROUBLE_HAS_ISN;
 	}
 	r->kind = kind_of(sk, a.flags);

@@ -21,7 +21,13 @@ struct key {
 static void key_of(struct key *k, const struct ev_sum *s)
 {
 	memset(k, 0, sizeof(*k)); /* holes, too */
-	k->who = s->who;
+	/* A connection may change its owner, and how a process is known may change: not who it is. */
+	if (s->who.conn) {
+		k->who.conn = s->who.conn;
+	} else {
+		k->who = s->who;
+		k->who.how = 0;
+	}
 	k->ends = s->ends;
 	memcpy(k->reason, s->reason, sizeof(k->reason));
 	k->of = s->of;
@@ -94,6 +100,7 @@ struct ev_sum *sums_of(struct sums *s, const struct ev_sum *key)
 		s->v[s->n] = *key;
 		*slot = ++s->n;
 	}
+	s->v[*slot - 1].who = key->who; /* the newest */
 	return &s->v[*slot - 1];
 }
 

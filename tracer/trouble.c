@@ -81,6 +81,22 @@ static size_t reason_of(const struct ev_hdr *ev, const char **s)
 	return ev->type == EV_SUM ? strnlen(sum->reason, sizeof(sum->reason)) : strlen(*s);
 }
 
+/*
+ * Where there is no connection: which of our ports was called, if there is room.
+ * The peer's port, which REMOTE has, says little then.
+ */
+static void put_called(struct outbuf *b, const struct ev_who *who, const struct ev_ends *e, size_t room)
+{
+	size_t begin = b->len;
+
+	if (who->conn || who->pid || !e->lport)
+		return;
+	outbuf_str(b, " :");
+	outbuf_u64(b, e->lport);
+	if (b->len - begin > room)
+		b->len = begin;
+}
+
 size_t trouble_text(struct outbuf *b, const struct ev_hdr *ev, size_t room)
 {
 	const struct ev_sum *sum = ev->type == EV_SUM ? ev_sum_of(ev) : NULL;
@@ -102,5 +118,6 @@ size_t trouble_text(struct outbuf *b, const struct ev_hdr *ev, size_t room)
 		outbuf_chr(b, ' ');
 		put_usec(b, sum->total_ns / 1000);
 	}
+	put_called(b, ev_who_of(ev), ev_ends_of(ev), b->len - begin < room ? room - (b->len - begin) : 0);
 	return b->len - begin;
 }

@@ -89,7 +89,14 @@ static void test_text(void **state)
 	says(&t, "retransmit syn-ack");
 	t = a_drop(DIR_IN, "NO_SOCKET");
 	says(&t, "drop NO_SOCKET");
+	/* Of no connection: which port of ours. */
+	t.who = (struct ev_who){};
+	t.ends.lport = 8080;
+	says(&t, "drop NO_SOCKET :8080");
 	t = a_drop(DIR_OUT, "NETFILTER_DROP");
+	says(&t, "drop out NETFILTER_DROP");
+	t.who = (struct ev_who){};
+	t.ends.lport = 1;
 	says(&t, "drop out NETFILTER_DROP");
 	t = a_drop(DIR_IN, "");
 	says(&t, "drop");
@@ -258,6 +265,28 @@ static void test_sums(void **state)
 	says(sum_of(&h, EV_DROP, DIR_OUT, "NO_SOCKET"), "drop out NO_SOCKET");
 }
 
+/* A connection stays one when it gets another owner, who is the one that is told. */
+static void test_owner_changes(void **state)
+{
+	struct heard h = {};
+	struct view_out out = { .event = hear, .ctx = &h };
+	void *view = opened(true, &out);
+	struct ev_trouble t = a_retransmit(KIND_FAST, 1);
+
+	(void)state;
+	t.who.how = HOW_LISTENER;
+	give(view, t);
+	t.who.how = HOW_ACCEPT;
+	t.who.pid++;
+	give(view, t);
+	assert_int_equal(view_loss.ops->finish(view, T_MONO), 0);
+	view_loss.ops->free(view);
+	assert_int_equal(h.nsum, 1);
+	assert_int_equal(h.sum[0].count, 2);
+	assert_int_equal(h.sum[0].who.pid, t.who.pid);
+	assert_int_equal(h.sum[0].who.how, HOW_ACCEPT);
+}
+
 static void test_connections(void **state)
 {
 	struct heard h = {};
@@ -315,7 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),  cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_width), cmocka_unit_test(test_singles),
-		cmocka_unit_test(test_sums),  cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_sums),  cmocka_unit_test(test_owner_changes), cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_decode),
 	};
 
