@@ -113,6 +113,7 @@ const struct field fields[] = {
 	ROW(location, "LOCATION", 28, L, FK_BYTES, DROP, "where in the kernel it was dropped"),
 	ROW(attempt, "TRY", 3, R, FK_UINT, RTX, "how often this segment was sent again, this time included"),
 	ROW(stall_us, "STALL", 6, R, FK_USEC, STL, "how long the window stayed closed"),
+	ROW(port, "PORT", 5, R, FK_SERVICE, SUM, "whichever is known of lport and rport: attempts, the port connected to"),
 	ROW(failed, "FAILED", 6, R, FK_UINT, SUM, "how many of them failed"),
 	ROW(hook, "HOOK", 11, L, FK_NAME, LOST,
 	    "where records were lost: segment-out segment-in state conn life latency attempt loss"),

@@ -58,6 +58,7 @@ enum fkind {
 	FK_TIME,  /* ns: CLOCK_REALTIME */
 	FK_ADDR,  /* end.addr, end.ip */
 	FK_PORT,  /* u */
+	FK_SERVICE, /* u: a port; short for others */
 	FK_END,	  /* end: both together; short for others (field_is_short()) */
 	FK_SHORT, /* name; short for others */
 	FK_FLAGS, /* u: TF_* */
@@ -119,11 +120,12 @@ extern const size_t nfields;
 	"time,pid,comm,dir,local,remote,tx,rx,dur_us,connect_us,min_rtt_us,avg_rtt_us,retrans," \
 	"retrans_pct,end,verdict"
 #define FIELDS_OUTLIERS "time,pid,comm,remote,part,wait_us"
+#define FIELDS_OUTLIERS_WIDE "time,pid,comm,local,remote,part,wait_us"
 /* Of `connect` and `loss`: 80 characters, and with --wide. */
 #define FIELDS_CONNECT "time,pid,comm,dir,remote,result,latency_us"
 #define FIELDS_CONNECT_WIDE \
 	"time,pid,comm,dir,local,remote,result,errno,latency_us,syn_us,queue_us,retrans,listener"
-#define FIELDS_CONNECT_SUM "count,failed,pid,comm,dir,remote,mean_us,max_us"
+#define FIELDS_CONNECT_SUM "count,failed,pid,comm,dir,raddr,port,mean_us,max_us"
 #define FIELDS_LOSS "time,pid,comm,remote,trouble"
 #define FIELDS_LOSS_WIDE \
 	"time,pid,comm,event,dir,local,remote,reason,state,flags,seq,len,attempt,cwnd_before,cwnd,stall_us,location"
@@ -132,7 +134,7 @@ extern const size_t nfields;
 /* Says for people what others say too: in JSON only if asked for by name. */
 static inline bool field_is_short(const struct field *f)
 {
-	return f->kind == FK_END || f->kind == FK_SHORT || f->kind == FK_TROUBLE;
+	return f->kind == FK_END || f->kind == FK_SHORT || f->kind == FK_TROUBLE || f->kind == FK_SERVICE;
 }
 
 /* NULL: no such field. */

@@ -94,6 +94,7 @@ GET(cwnd_before);
 GET(stall_us);
 GET(what);
 GET(failed);
+GET(port);
 GET(hook);
 GET(count);
 GET(tx);

@@ -388,6 +388,7 @@ size_t field_text(struct outbuf *b, const struct field *f, const struct fvalue *
 	case FK_ADDR:
 		return put_addr(b, v, ctx);
 	case FK_PORT:
+	case FK_SERVICE:
 		return put_port(b, v->u, ctx);
 	case FK_END:
 		return put_end(b, v, ctx);
@@ -437,6 +438,7 @@ void field_json(struct outbuf *b, const struct field *f, const struct fvalue *v,
 	switch (f->kind) {
 	case FK_UINT:
 	case FK_PORT:
+	case FK_SERVICE:
 	case FK_SIZE:
 	case FK_USEC:
 		outbuf_u64(b, v->u);

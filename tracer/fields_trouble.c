@@ -61,6 +61,14 @@ GET(what)
 	return set_name(v, event_name(ev_sum_of(ev)->of));
 }
 
+/* Of attempts just the one that is connected to is there. */
+GET(port)
+{
+	const struct ev_ends *e = &ev_sum_of(ev)->ends;
+
+	return set_u(v, e->rport ? e->rport : e->lport) && v->u;
+}
+
 GET(failed)
 {
 	return set_u(v, ev_sum_of(ev)->failed);
