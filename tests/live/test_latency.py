@@ -200,6 +200,9 @@ class Parts(Waits):
         back = [Instant(max(r.least, w.least), r.most)
                 for r, w in zip(self.calls(client, "read"), answers)]
         told = self.told()
+        # The last owner, whichever part was told last: the handshake was the listener's.
+        self.assertEqual({(server, total["owner"]) for (server, _), (_, total) in told.items()},
+                         {(False, "connect"), (True, "accept")})
 
         def all_of(begins, ends):
             return [Truth(b, e) for b, e in zip(begins, ends)]
