@@ -28,6 +28,16 @@ static __always_inline int is_drop(__u32 reason)
 	return reason != 0;
 }
 
+/*
+ * A copy for a packet or raw socket that has no room, a capture's: TCP has its own (packet_rcv(),
+ * tpacket_rcv(), raw_rcv()).  Which socket it was for is told since 6.11; before, user space knows
+ * it by the place (explain__is_copy()).
+ */
+static __always_inline int is_copy(struct sock *sk)
+{
+	return sk && state_is_full(RD(sk, __sk_common.skc_state)) && sk_type(sk) != SOCK_STREAM;
+}
+
 /* Neither does the kernel tell why, if it tells reasons at all. */
 static __always_inline int no_reason(__u32 reason)
 {
@@ -118,7 +128,7 @@ int TP_PROG(loss_drop, struct sk_buff *skb, void *location)
 	struct ev_trouble *r;
 	__u8 dir;
 
-	if (!is_drop(reason))
+	if (!is_drop(reason) || is_copy(sk))
 		return 0;
 	dir = sk || RD(skb, skb_iif) ? DIR_IN : DIR_OUT;
 	if (!sk)

@@ -212,6 +212,16 @@ void explain__fill(struct explain *x, struct ev_trouble *t)
 			 (unsigned long long)(t->location - s->addr));
 }
 
+bool explain__is_copy(const struct ev_trouble *t)
+{
+	static const char *const rcv[] = { "packet_rcv+", "packet_rcv_spkt+", "tpacket_rcv+", "raw_rcv+", "rawv6_rcv+" };
+
+	for (size_t i = 0; i < sizeof(rcv) / sizeof(rcv[0]); i++)
+		if (!strncmp(t->symbol, rcv[i], strlen(rcv[i])))
+			return true;
+	return false;
+}
+
 void explain__free(struct explain *x)
 {
 	if (!x)

@@ -7,6 +7,8 @@
 #ifndef TCPLENS_EXPLAIN_H
 #define TCPLENS_EXPLAIN_H
 
+#include <stdbool.h>
+
 #include "event.h"
 
 struct explain;
@@ -16,6 +18,9 @@ struct explain *explain__new(void);
 
 /* Fills in reason_name and symbol, as far as they can be known. */
 void explain__fill(struct explain *x, struct ev_trouble *t);
+
+/* Of a drop that is filled in: what a packet or raw socket had no room for, a copy of what went its way. */
+bool explain__is_copy(const struct ev_trouble *t);
 
 /* NULL is fine. */
 void explain__free(struct explain *x);

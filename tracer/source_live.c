@@ -30,6 +30,8 @@ static int on_trouble(struct source_live *s, const struct ev_hdr *ev)
 		s->explain = explain__new();
 	if (s->explain)
 		explain__fill(s->explain, &t);
+	if (t.hdr.type == EV_DROP && explain__is_copy(&t))
+		return 0;
 	return s->src.on_event(s->src.ctx, &t.hdr);
 }
 

@@ -4,9 +4,13 @@
 
 import os
 import socket
+import struct
 import time
 
 from lib import Case, kernel, main, need_nft, parse_pcap, quiesce
+
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_STATISTICS = 263, 6
 
 
 class Retransmits(Case):
@@ -72,6 +76,34 @@ class Ordinary(Case):
                         c = socket.create_connection(s.getsockname()[:2])
                     self.closes(c, s.accept()[0])[how]()
         quiesce(*net.sides)
+        self.assertEqual(tl.stop().records, [])
+
+    def test_captured(self):
+        """A capture that does not keep up loses its own copies: TCP has lost nothing."""
+        net = self.veth()
+        captures = []
+        for side in net.sides:
+            for kind in (socket.SOCK_RAW, socket.SOCK_DGRAM):
+                with side:
+                    s = socket.socket(socket.AF_PACKET, kind, socket.htons(ETH_P_ALL))
+                self.addCleanup(s.close)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                captures.append(s)
+        tl = self.lens("loss", "--netns", f"{net.a.path},{net.b.path}")
+        with net.b, socket.create_server((net.b.addr4, 0)) as ls:
+            with net.a:
+                c = socket.create_connection(ls.getsockname())
+            a = ls.accept()[0]
+        for _ in range(30):
+            c.sendall(b"x" * 1000)
+            self.assertEqual(len(a.recv(1000, socket.MSG_WAITALL)), 1000)
+        a.close()
+        self.assertEqual(c.recv(1), b"")
+        c.close()
+        quiesce(*net.sides)
+        for s in captures:
+            packets, drops = struct.unpack("II", s.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+            self.assertGreater(drops, 0, f"of {packets}")
         self.assertEqual(tl.stop().records, [])
 
     def test_deferred(self):
