@@ -240,8 +240,12 @@ class Parts(Waits):
                 self.offset = clock_offset()
                 self.begin(a, b)
                 dump = self.dump(a, dev, addr)
-                server = self.serve(b, addr, "rcvbuf=8192", "accept", "sleep=400", "eof")
+                server = self.serve(b, addr, "rcvbuf=8192", "accept", "wait", "eof")
                 client = self.dial(a, addr, *client_ops, "close")
+                # Not from accept() on: on a busy machine the client may have to wait before its first call.
+                client.expect(b"^begun")
+                time.sleep(0.5)
+                server.tell("")
                 writes = self.calls(client, "write")
                 server.check()
                 quiesce(a, b)
@@ -256,11 +260,12 @@ class Parts(Waits):
 
     def test_send_queue(self):
         """The peer's window is closed: what is sent meanwhile waits in the send buffer."""
-        self.send_queue("sndbuf=200000", *["write=2000", "sleep=12"] * 24, size=2000, calls=24)
+        self.send_queue("sndbuf=200000", "write=2000", "say=begun", *["sleep=12", "write=2000"] * 23, size=2000,
+                        calls=24)
 
     def test_full_send_buffer(self):
         """… and then there is no room in that, either: send() waits."""
-        self.send_queue("sndbuf=4096", *["write=2000"] * 20, size=2000, calls=20)
+        self.send_queue("sndbuf=4096", "write=2000", "say=begun", *["write=2000"] * 19, size=2000, calls=20)
 
     def round_trips(self, segs, out):
         """As documented: one acknowledgment is waited for at a time."""
