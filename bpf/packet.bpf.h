@@ -219,16 +219,13 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 #define MAC_LEN_MAX (ETH_HLEN + 8) /* two VLAN tags */
 
 /*
- * a - b, as a number.  The barrier keeps the compiler from adding numbers to the
- * pointers first, in 32 bits, which the verifier forbids where it knows them
- * for pointers.
+ * a - b, as a number, of which each may be a number already to the verifier (forget()):
+ * the difference of a pointer and a number is a pointer, with which it allows nothing in
+ * 32 bits (7.3), and that of a number and a pointer it does not allow.
  */
 static __always_inline __u32 ptr_diff(void *a, void *b)
 {
-	__u64 d = (__u64)a - (__u64)b;
-
-	barrier_var(d);
-	return d;
+	return forget((__u64)a) - forget((__u64)b);
 }
 
 /* Bytes of the packet from `from` on that lie in the skb's linear part. */
