@@ -124,7 +124,8 @@ int BPF_KPROBE(flow_segment_kprobe, struct sock *sk, struct sk_buff *skb)
 
 /*
  * 6.3 (40e0b0908142): data was queued, in any state.  For those in which
- * tcp_rcv_established() does not run.
+ * tcp_rcv_established() does not run: of ESTABLISHED, the moment in which the handshake's
+ * last ACK brings data along, the first of all (tcp_rcv_state_process()).
  */
 SEC("?tp_btf/sk_data_ready")
 int TP_PROG(flow_ready_tp, struct sock *sk)
@@ -136,11 +137,15 @@ int TP_PROG(flow_ready_tp, struct sock *sk)
 
 	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
-	if (state == ST_ESTABLISHED || state == ST_LISTEN || !sock_is_tcp(sk) || !flow_get(&f, sk))
+	if (state == ST_LISTEN || !sock_is_tcp(sk))
 		return 0;
 	copied = RD((struct tcp_sock *)sk, copied_seq);
 	end = rcv_end(sk);
 	if (!seq_before(copied, end))
+		return 0;
+	if (state == ST_ESTABLISHED && RD((struct tcp_sock *)sk, bytes_received) != end - copied)
+		return 0;
+	if (!flow_get(&f, sk))
 		return 0;
 	if (cfg.emit_life)
 		life_unread(sk, f.t, now, 1);

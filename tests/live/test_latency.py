@@ -41,6 +41,7 @@ for op in sys.argv[1:]:
     elif name == "sndbuf": s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, int(v))
     elif name == "rcvbuf": s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(v))
     elif name == "nodelay": s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    elif name == "slowack": s.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
     elif name == "listen":
         s.bind((v, 0)); s.listen(); print("ready", s.getsockname()[1], flush=True)
     elif name == "accept": s = s.accept()[0]
@@ -128,8 +129,9 @@ class Waits(Case):
         return p
 
     def dial(self, ns, addr, *ops):
-        return self.peer(ns, *(o for o in ops if o.startswith("sndbuf")), f"connect={addr},{self.port}",
-                         *(o for o in ops if not o.startswith("sndbuf")))
+        first = "sndbuf", "slowack"
+        return self.peer(ns, *(o for o in ops if o.startswith(first)), f"connect={addr},{self.port}",
+                         *(o for o in ops if not o.startswith(first)))
 
     def told(self):
         """Ends both tracers: {(is server, part): ([single records], sum record)}."""
@@ -388,6 +390,12 @@ class Reads(Waits):
                                     ["rcvbuf=4000000", *(op for n in reads for op in (f"recv={n}", "sleep=1"))])
         begins = itertools.accumulate(reads[:-1], initial=0)
         self.judge(client, server, *((begin // size, "recv", i) for i, begin in enumerate(begins)))
+
+    def test_with_the_handshake(self):
+        """The handshake's last ACK brings the first data along."""
+        client, server = self.scene(["slowack", "write=100", "sleep=40", "write=100", "acked"],
+                                    ["sleep=60", "recv=50", "sleep=30", "recv=100", "recv=50"])
+        self.judge(client, server, (0, "recv", 0), (0, "recv", 1), (1, "recv", 2))
 
     def test_waits_for_all(self):
         """A read that has a part, and waits for the rest: its wait is over when it has that part."""
