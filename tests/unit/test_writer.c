@@ -247,10 +247,12 @@ static int write_until_full(const struct full *f)
 	w = open_writer(&o);
 	if ((f->async && writer__async(w, f->waits, false)) || setrlimit(RLIMIT_FSIZE, &rl))
 		_exit(2);
-	for (sent = 0; sent < 2000000 && !err; sent++) {
+	for (sent = 0; sent < 20000 && !err; sent++) {
 		seg.hdr.hook = sent & 1 ? HOOK_SEG_IN : HOOK_SEG_OUT;
 		output_reopen(&w->output);
-		if (!writer__leaves_out(w, &seg.hdr))
+		if (writer__leaves_out(w, &seg.hdr))
+			usleep(1000); /* for the thread to be scheduled */
+		else
 			err = writer__event(w, &seg.hdr);
 		if (!err && !(sent % f->flush_every))
 			err = writer__flush(w, T_MONO);
