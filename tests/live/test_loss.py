@@ -192,7 +192,7 @@ class SmallBuffer(Produced):
         r, w = os.pipe()
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", "-w", "-", *opts, json=False, stdout=w)
         os.close(w)
-        self.end(*self.load("pingpong", "-j", "4", "-b", "1000"))
+        self.end(*self.load("pingpong", "-j", "4", "-b", "2000"))
         tl.expect(r"too slow", "err")
         tl.signal(sig)
         self.assertEqual(tl.wait(20), 0, tl.said())
