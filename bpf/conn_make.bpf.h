@@ -3,7 +3,7 @@
 #ifndef TCPLENS_CONN_MAKE_BPF_H
 #define TCPLENS_CONN_MAKE_BPF_H
 
-#include "conn.bpf.h"
+#include "track.bpf.h"
 
 /* A connection of which nothing is known yet. */
 static __always_inline void conn_init(struct conn *c, struct sock *sk)
@@ -51,6 +51,26 @@ full:
 	return 0;
 }
 
+/*
+ * A socket begins a connection at this address, and the one before it had no end: neither its
+ * change to CLOSE was seen nor tcp_destroy_sock.
+ */
+static __always_inline void count_unseen_end(struct conn *c)
+{
+	__u32 hook = HOOK_LIFE;
+	struct hook_stats *st;
+	struct track *t;
+
+	if (!cfg.emit_life || c->verdict == VERDICT_REJECT)
+		return;
+	t = track_of(c);
+	if (!t || (t->bits & TRACK_DONE))
+		return;
+	st = bpf_map_lookup_elem(&stats, &hook);
+	if (st)
+		__sync_fetch_and_add(&st->unseen, 1);
+}
+
 /* Begins anew: the same socket, another connection. */
 __noinline int conn_remake(__u32 num)
 {
@@ -58,6 +78,7 @@ __noinline int conn_remake(__u32 num)
 
 	if (!c)
 		return 0;
+	count_unseen_end(c);
 	conn_unindex(c);
 	conn_init(c, sock_as((void *)c->sk));
 	return 1;

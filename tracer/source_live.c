@@ -218,7 +218,7 @@ static __u64 read_misses(const struct source_live *s, __u32 hook)
 static int read_lost(const struct source_live *s, __u32 hook, __u64 *full, __u64 *left_out)
 {
 	int ncpu = libbpf_num_possible_cpus(), err = 0;
-	__u64 misses = s->stopped ? 0 : read_misses(s, hook), nested = 0;
+	__u64 misses = s->stopped ? 0 : read_misses(s, hook), nested = 0, unseen = 0;
 	struct hook_stats *v;
 
 	if (ncpu < 0)
@@ -233,8 +233,9 @@ static int read_lost(const struct source_live *s, __u32 hook, __u64 *full, __u64
 	for (int i = 0; i < ncpu; i++) {
 		*full += v[i].lost;
 		nested += v[i].nested;
+		unseen += v[i].unseen;
 	}
-	*left_out = misses > nested ? misses - nested : 0;
+	*left_out = (misses > nested ? misses - nested : 0) + unseen;
 	free(v);
 	return err;
 }
