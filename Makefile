@@ -236,7 +236,7 @@ $(B)/vm/%: tests/vm/src/%.c $(B)/.flags-live Makefile
 	$(Q)$(CC) $(LIVE_CFLAGS) -static -o $@ $< $(LDFLAGS)
 
 # For tests/vm/btf, on this machine.
-$(B)/vm/cut: tests/vm/src/cut.c $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loader.o
+$(B)/vm/cut: tests/vm/src/cut.c $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loader.o $(B)/obj/load_jobs.o $(patsubst tracer/%.c,$(B)/obj/%.o,$(wildcard tracer/prune*.c))
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(LDFLAGS) $(LIBS)

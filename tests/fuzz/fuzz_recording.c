@@ -183,6 +183,7 @@ static void finish(struct readers *r, __u64 mono_ns)
 		if (w->ops->free)
 			w->ops->free(w);
 		outbuf__free(&w->out);
+		outbuf__free(&w->output.marks);
 	}
 	sink__free(&r->text);
 	sink__free(&r->json);
