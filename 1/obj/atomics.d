@@ -1,2 +1,0 @@
-1/obj/atomics.o: tracer/atomics.c tracer/atomics.h
-tracer/atomics.h:

@@ -1,5 +1,0 @@
-1/obj/decode.o: tracer/decode.c tracer/decode.h bpf/event.h \
- tracer/names.h
-tracer/decode.h:
-bpf/event.h:
-tracer/names.h:

@@ -1,3 +1,0 @@
-1/obj/errmsg.o: tracer/errmsg.c tracer/errmsg.h tracer/outbuf.h
-tracer/errmsg.h:
-tracer/outbuf.h:

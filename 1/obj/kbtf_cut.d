@@ -1,3 +1,0 @@
-1/obj/kbtf_cut.o: tracer/kbtf_cut.c tracer/kbtf_int.h tracer/kbtf.h
-tracer/kbtf_int.h:
-tracer/kbtf.h:

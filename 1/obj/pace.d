@@ -1,2 +1,0 @@
-1/obj/pace.o: tracer/pace.c tracer/pace.h
-tracer/pace.h:

@@ -1,1 +1,0 @@
-1/obj/static_pcap.o: tracer/static_pcap.c
