@@ -206,7 +206,7 @@ static void tell_left_out(struct consumer *c, unsigned int hook, __u64 n, __u64 
 
 static void account(struct consumer *c, const __u64 *lost, __u64 *told, __u64 mono_ns, bool file)
 {
-	/* Whoever has closed the output has seen enough: for them nothing is lost. */
+	/* As in end_output(). */
 	for (unsigned int hook = 0; hook < HOOK_MAX && c->err != -EPIPE; hook++) {
 		__u64 n = lost[hook] - told[hook];
 

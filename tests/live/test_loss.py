@@ -235,7 +235,6 @@ class SmallBuffer(Produced):
                 self.skipTest(f"no disk that can be frozen: {getattr(e, 'stderr', None) or e}")
             if cmd[0] == "mount":
                 self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        self.addCleanup(subprocess.run, ["fsfreeze", "-u", disk], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["fsfreeze", "-u", disk], check=True)
         return disk
 
@@ -244,6 +243,8 @@ class SmallBuffer(Produced):
         disk = self.frozen_disk()
         path = os.path.join(disk, "x.tcpl")
         tl = self.lens("trace", "--netns", self.net.a.path, "-w", path, "--stats", json=False)
+        # The first that is done: a tracer that waits for the disk can't even be killed.
+        self.addCleanup(subprocess.run, ["fsfreeze", "-u", disk], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["fsfreeze", "-f", disk], check=True)
         for _ in range(20):
             self.end(*self.load("pingpong", "-j", "8", "-b", "1000"))
