@@ -177,7 +177,11 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	if (TRACK_WANTED && new != ST_LISTEN && old != ST_LISTEN)
 		track_state(sk, c, &e, old, new, now, begin);
 	if (new == ST_CLOSE && old != ST_LISTEN) {
-		leave_ghost(c, sk, old, &t);
+		if (cfg.emit_segments || cfg.emit_trouble)
+			leave_ghost(c, sk, old, &t);
+		else if (c->who.how != HOW_CONNECT)
+			/* Had the socket's first change not been seen, its request would be the next one's. */
+			bpf_map_delete_elem(&ghosts, &t);
 		conn_unindex(c);
 	}
 	return 0;
