@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "idle_cpu.h"
 #include "priority.h"
 
 #define MS 1000000ULL
@@ -163,11 +164,13 @@ static void *run(void *arg)
 {
 	struct output *o = arg;
 	struct output_chunk *c;
+	struct idle_cpu cpu = {};
 	__u64 cpu_ns;
 	int err = 0;
 
-	if (o->priority)
-		priority_raise();
+	idle_cpu__anywhere();
+	if (o->priority && !priority_raise())
+		idle_cpu__init(&cpu);
 	cpu_ns = thread_cpu_ns();
 	while (!err && (c = next_chunk(o))) {
 		while (!err && c->done < c->bytes.len && !aborted(o)) {
@@ -177,7 +180,9 @@ static void *run(void *arg)
 		}
 		if (!err && c->done == c->bytes.len)
 			done(o, c);
+		idle_cpu__look(&cpu, clock_mono_ns());
 	}
+	idle_cpu__free(&cpu);
 	if (err)
 		fail(o, err);
 	pthread_mutex_lock(&o->lock);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "idle_cpu.h"
 #include "resolve_system.h"
 
 /* Addresses remembered; two that fall on the same place push each other out. */
@@ -86,6 +87,7 @@ static void *work(void *arg)
 {
 	struct resolver *r = arg;
 
+	idle_cpu__anywhere();
 	pthread_mutex_lock(&r->lock);
 	while (!r->quit) {
 		if (r->queued)

@@ -17,6 +17,7 @@
 #include "cost.h"
 #include "expr_stage.h"
 #include "fields.h"
+#include "idle_cpu.h"
 #include "names.h"
 #include "opts_file.h"
 #include "opts_filter.h"
@@ -53,6 +54,7 @@ struct session {
 	struct progress progress;
 	int sigfd;
 	struct pace pace;
+	struct idle_cpu cpu;
 	bool asleep; /* programs wake us up */
 	__u64 drained_ns; /* when the last drain began; on waking up: when a record came */
 	__u64 end_ns;	  /* when to end; 0: no limit */
@@ -168,6 +170,8 @@ static void drain(struct session *s)
 	if (n > 0 && !s->account_ns)
 		s->account_ns = begin + ACCOUNT_NS;
 	s->drained_ns = begin;
+	if (n > 0)
+		idle_cpu__look(&s->cpu, begin);
 	if (s->asleep && s->source->fill) {
 		set_asleep(s, false);
 	} else if (!s->asleep && pace__quiet(&s->pace)) {
@@ -402,6 +406,9 @@ static int start(struct session *s, char *err, size_t len)
 	if (ret)
 		goto fail;
 	pace__init(&s->pace, ring_front_size(s->o->run->buffer), s->o->run->buffer);
+	/* Others than real-time threads are moved by the scheduler. */
+	if (raised)
+		idle_cpu__init(&s->cpu);
 	s->drained_ns = clock_mono_ns();
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
@@ -435,6 +442,7 @@ int session_live__run(const struct session_opts *o)
 	child__stop(&s.child);
 	consumer__free(&s.out);
 	source_live__free(&s.live);
+	idle_cpu__free(&s.cpu);
 	cost__end(&s.cost);
 	tcplens_bpf__destroy(s.skel);
 	if (s.sigfd >= 0)
