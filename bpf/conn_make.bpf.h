@@ -23,6 +23,7 @@ static __always_inline void conn_init(struct conn *c, struct sock *sk)
 	c->known = 0;
 	c->state = 0;
 	c->snd_wscale = c->rcv_wscale = 0;
+	c->adopted = 0;
 	who_write_end(c);
 }
 

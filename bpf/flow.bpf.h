@@ -63,7 +63,7 @@ static __always_inline void life_on_segment(struct sock *sk, struct track *t)
 /* TCP has found the socket, and is about to process the segment. */
 static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 {
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = cfg.emit_latency ? bpf_ktime_get_ns() : 0;
 	struct tcp_skb_cb *cb;
 	struct tcp_sock *tp;
 	__u32 seq, end, rcv_nxt, copied;
@@ -87,7 +87,7 @@ static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 	copied = RD(tp, copied_seq);
 	if (cfg.emit_life && copied == rcv_nxt) {
 		f.t->unread_ns = 0;
-		life_unread(sk, f.t, now, 1);
+		life_unread(sk, f.t, cfg.emit_latency ? now : bpf_ktime_get_ns(), 1);
 	}
 	if (cfg.emit_latency)
 		lat_on_arrival(sk, f.c, f.t, &f.e, rcv_nxt, copied, now);
@@ -130,10 +130,10 @@ int BPF_KPROBE(flow_segment_kprobe, struct sock *sk, struct sk_buff *skb)
 SEC("?tp_btf/sk_data_ready")
 int TP_PROG(flow_ready_tp, struct sock *sk)
 {
-	__u64 now = bpf_ktime_get_ns();
 	__u32 copied, end;
 	struct flow f;
 	__u8 state;
+	__u64 now;
 
 	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
@@ -145,6 +145,7 @@ int TP_PROG(flow_ready_tp, struct sock *sk)
 		return 0;
 	if (state == ST_ESTABLISHED && RD((struct tcp_sock *)sk, bytes_received) != end - copied)
 		return 0;
+	now = bpf_ktime_get_ns();
 	if (!flow_get(&f, sk))
 		return 0;
 	if (cfg.emit_life)

@@ -58,6 +58,7 @@ static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 		c->irs = g->irs;
 		c->known |= g->known & (CONN_ISS | CONN_IRS | CONN_CG_ALLOW | CONN_CG_DENY);
 		bpf_map_delete_elem(&ghosts, t);
+		c->adopted = 1;
 	} else if (c->who.how == HOW_UNKNOWN) {
 		who_from_listener(&c->who, t->netns, t->laddr, t->lport);
 	}

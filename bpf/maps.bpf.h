@@ -89,7 +89,8 @@ struct conn {
 	__u8 state;	/* of a ghost: kernel's TCP_* number, 0: closed; of a listener: LISTEN */
 	__u8 snd_wscale;
 	__u8 rcv_wscale;
-	__u8 pad[3];
+	__u8 adopted; /* its request has been found, and is in `ghosts` no more */
+	__u8 pad[2];
 };
 
 /*

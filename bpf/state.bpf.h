@@ -179,8 +179,8 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	if (new == ST_CLOSE && old != ST_LISTEN) {
 		if (cfg.emit_segments || cfg.emit_trouble)
 			leave_ghost(c, sk, old, &t);
-		else if (c->who.how != HOW_CONNECT)
-			/* Had the socket's first change not been seen, its request would be the next one's. */
+		else if (!c->adopted && c->who.how != HOW_CONNECT)
+			/* Its first change was not seen, perhaps, and the next one's request would be this one's. */
 			bpf_map_delete_elem(&ghosts, &t);
 		conn_unindex(c);
 	}
