@@ -250,11 +250,10 @@ static __always_inline void conn_give(struct conn *c, struct task_struct *t, __u
 	} while (--left);
 }
 
-/* Nothing about the owner has changed since `who` was filled in from this task's process. */
-static __always_inline int who_is_fresh(struct conn *c, struct task_struct *t, __u64 pid_tgid)
+/* Nothing about the owner has changed since `who` was filled in from the caller's process. */
+static __always_inline int who_is_fresh(struct conn *c, const struct caller *me)
 {
-	return c->who.pid == pid_tgid >> 32 && c->comm_gen == rename_gen &&
-	       c->cred == task_cred(t);
+	return c->who.pid == me->pid_tgid >> 32 && c->comm_gen == rename_gen && c->cred == me->cred;
 }
 
 /*
@@ -276,22 +275,22 @@ static __always_inline void conn_find_accept(struct conn *c)
  */
 static __always_inline void conn_used(struct conn *c, struct sock *sk)
 {
-	struct task_struct *t = (void *)bpf_get_current_task();
-	__u64 pt = bpf_get_current_pid_tgid();
+	struct caller me;
 	__u8 how;
 
+	caller_get(&me);
 	conn_find_accept(c);
 	how = c->who.how;
-	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, t, pt)) {
+	if ((how == HOW_CONNECT || how == HOW_ACCEPT || how == HOW_IO) && who_is_fresh(c, &me)) {
 		/* Another thread: the rest is the process's. */
-		if (c->who.tid != (__u32)pt)
-			c->who.tid = pt;
+		if (c->who.tid != (__u32)me.pid_tgid)
+			c->who.tid = me.pid_tgid;
 		return;
 	}
 	/* The kernel works on its own sockets, and on others' in their owner's name. */
-	if (how == HOW_KERNEL || task_is_kernel(t))
+	if (how == HOW_KERNEL || task_is_kernel(me.task))
 		return;
-	if (c->who.pid != pt >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
+	if (c->who.pid != me.pid_tgid >> 32 || (how != HOW_CONNECT && how != HOW_ACCEPT))
 		how = HOW_IO;
 	conn_own(c->num, how);
 }

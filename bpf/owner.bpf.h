@@ -14,6 +14,13 @@
 
 #define PF_KTHREAD 0x00200000
 
+/* Whose call this is. */
+struct caller {
+	struct task_struct *task;
+	__u64 pid_tgid; /* as bpf_get_current_pid_tgid() has it */
+	__u64 cred;
+};
+
 /* Fills pid, tid, uid, comm, cgroup of `w` from a task; CONN_CG_* bits in *known. */
 static __always_inline void who_from_task(struct ev_who *w, struct task_struct *t, __u8 *known)
 {
@@ -57,6 +64,22 @@ static __always_inline int task_is_kernel(struct task_struct *t)
 static __always_inline __u64 task_cred(struct task_struct *t)
 {
 	return (__u64)RD(AS(struct task_struct, t), cred);
+}
+
+/* Of a task that the verifier trusts a field is one load, and no call. */
+static __always_inline void caller_get(struct caller *me)
+{
+	if (READ_DIRECT) {
+		struct task_struct *t = bpf_get_current_task_btf();
+
+		me->task = t;
+		me->pid_tgid = (__u64)t->tgid << 32 | (__u32)t->pid;
+		me->cred = (__u64)t->cred;
+	} else {
+		me->task = (void *)bpf_get_current_task();
+		me->pid_tgid = bpf_get_current_pid_tgid();
+		me->cred = task_cred(me->task);
+	}
 }
 
 /* The task can be found by its credentials from now on. */
