@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "explain.h"
 
-#include <inttypes.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/btf.h>
+
+#include "kbtf.h"
 
 /* Reasons of other subsystems are theirs (net/core/dropreason-core.h): type, and module if it is one. */
 static const struct {
@@ -19,29 +22,31 @@ static const struct {
 	{ "qdisc_drop_reason", NULL },
 };
 
+#define RESETS "sk_rst_reason"
 #define NENUMS (sizeof(drop_enums) / sizeof(drop_enums[0]))
 
-struct symbol {
+/* What was looked for, and found.  There are some hundred places that drop packets. */
+#define PLACES_MAX 512
+
+struct place {
 	__u64 addr;
-	char *name;
+	char symbol[40]; /* as in struct ev_trouble; empty: not known */
 };
 
 /* By value; of equal ones the first that was found counts. */
 struct reasons {
 	struct reason {
 		__u32 value, order;
-		const char *name;
+		char *name; /* owned */
 	} *v;
 	size_t n;
 };
 
 struct explain {
-	bool types_tried, symbols_tried;
-	struct btf *kernel; /* what the names lie in */
-	struct btf *module[NENUMS];
+	bool types_tried;
 	struct reasons drops, resets;
-	struct symbol *sym;
-	size_t nsym;
+	struct place *place;
+	size_t nplaces;
 };
 
 struct explain *explain__new(void)
@@ -58,40 +63,76 @@ static int by_value(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Adds the enumerators of the type, if there is such a type. */
-static void add_reasons(struct reasons *r, const struct btf *btf, const char *type)
+static void add_reason(void *ctx, __u32 value, const char *name)
 {
-	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_ENUM) : 0;
-	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
-	const struct btf_enum *e = t ? btf_enum(t) : NULL;
-	struct reason *v = e ? realloc(r->v, (r->n + btf_vlen(t)) * sizeof(*v)) : NULL;
+	struct reasons *r = ctx;
+	struct reason *v = realloc(r->v, (r->n + 1) * sizeof(*v));
+	char *copy = strdup(name);
 
-	if (!v)
-		return;
-	r->v = v;
-	for (int i = 0; i < btf_vlen(t); i++, r->n++)
-		v[r->n] = (struct reason){ e[i].val, r->n, btf__name_by_offset(btf, e[i].name_off) };
+	if (v)
+		r->v = v;
+	if (v && copy)
+		v[r->n] = (struct reason){ value, r->n, copy }, r->n++;
+	else
+		free(copy);
 }
 
+/* A module's types go on where the kernel's end, so libbpf is needed, and reads both. */
+static void add_module_reasons(struct reasons *r, const char *module, const char *type)
+{
+	char path[64];
+	struct btf *kernel, *btf;
+	const struct btf_type *t;
+	int id;
+
+	snprintf(path, sizeof(path), "/sys/kernel/btf/%s", module);
+	if (access(path, R_OK))
+		return;
+	kernel = btf__load_vmlinux_btf();
+	btf = kernel ? btf__load_module_btf(module, kernel) : NULL;
+	id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_ENUM) : 0;
+	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		add_reason(r, btf_enum(t)[i].val, btf__name_by_offset(btf, btf_enum(t)[i].name_off));
+	btf__free(btf);
+	btf__free(kernel);
+}
+
+static void add_kernel_reasons(struct explain *x)
+{
+	struct kbtf *k;
+
+	if (kbtf__open("/sys/kernel/btf/vmlinux", &k))
+		return;
+	for (size_t i = 0; i < NENUMS; i++)
+		kbtf__want(k, drop_enums[i].type);
+	kbtf__want(k, RESETS);
+	if (!kbtf__scan(k)) {
+		for (size_t i = 0; i < NENUMS; i++)
+			kbtf__values(k, drop_enums[i].type, add_reason, &x->drops);
+		kbtf__values(k, RESETS, add_reason, &x->resets);
+	}
+	kbtf__free(k);
+}
+
+static void sort(struct reasons *r)
+{
+	if (r->n)
+		qsort(r->v, r->n, sizeof(*r->v), by_value);
+}
+
+/* The names are copied: all the kernel's types are several megabytes, and there are some hundred reasons. */
 static void load_types(struct explain *x)
 {
 	if (x->types_tried)
 		return;
 	x->types_tried = true;
-	x->kernel = btf__load_vmlinux_btf();
-	if (!x->kernel)
-		return;
-	for (size_t i = 0; i < NENUMS; i++) {
+	add_kernel_reasons(x);
+	for (size_t i = 0; i < NENUMS; i++)
 		if (drop_enums[i].module)
-			x->module[i] = btf__load_module_btf(drop_enums[i].module, x->kernel);
-		add_reasons(&x->drops, x->kernel, drop_enums[i].type);
-		add_reasons(&x->drops, x->module[i], drop_enums[i].type);
-	}
-	add_reasons(&x->resets, x->kernel, "sk_rst_reason");
-	if (x->drops.n)
-		qsort(x->drops.v, x->drops.n, sizeof(*x->drops.v), by_value);
-	if (x->resets.n)
-		qsort(x->resets.v, x->resets.n, sizeof(*x->resets.v), by_value);
+			add_module_reasons(&x->drops, drop_enums[i].module, drop_enums[i].type);
+	sort(&x->drops);
+	sort(&x->resets);
 }
 
 /* NULL: the kernel's types do not have this value. */
@@ -121,79 +162,104 @@ static const char *without_prefix(const char *name)
 	return name;
 }
 
-static int by_addr(const void *a, const void *b)
+/* The function that begins last before an address. */
+struct nearest {
+	__u64 addr;  /* that is looked for */
+	__u64 begin; /* 0: none seen yet */
+	char name[32];
+	bool sure; /* none that is nearer can follow */
+};
+
+/*
+ * A line of kallsyms: "ffffffff81000000 T _stext", and of a module "\t[name]".  Functions only.
+ * kptr_restrict hides the addresses: then all are 0.  Those of modules come last, and those
+ * before in the order of their addresses (scripts/kallsyms.c).
+ */
+static void look_at(struct nearest *f, const char *line, const char *end)
 {
-	const struct symbol *x = a, *y = b;
+	size_t n;
+	char *p;
+	__u64 addr = strtoull(line, &p, 16);
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-static int add_symbol(struct explain *x, size_t *cap, __u64 addr, const char *name)
-{
-	if (x->nsym == *cap) {
-		size_t n = *cap ? *cap * 2 : 65536;
-		struct symbol *s = realloc(x->sym, n * sizeof(*s));
-
-		if (!s)
-			return -1;
-		x->sym = s;
-		*cap = n;
+	if (!addr || addr < f->begin || end - p < 4 || !strchr("tTwW", p[1]))
+		return;
+	if (addr > f->addr) {
+		f->sure = f->begin && end[-1] != ']';
+		return;
 	}
-	x->sym[x->nsym].addr = addr;
-	x->sym[x->nsym].name = strdup(name);
-	if (!x->sym[x->nsym].name)
-		return -1;
-	x->nsym++;
-	return 0;
+	p += 3;
+	n = strcspn(p, "\t\n");
+	if (n >= sizeof(f->name))
+		n = sizeof(f->name) - 1;
+	memcpy(f->name, p, n);
+	f->name[n] = '\0';
+	f->begin = addr;
 }
 
-/* Functions only.  kptr_restrict hides the addresses: then all are 0, and nothing is kept. */
-static void load_symbols(struct explain *x)
+/* Returns what of the n bytes is the beginning of a line that goes on. */
+static size_t look_through(struct nearest *f, const char *buf, size_t n)
 {
-	char line[512], name[256], type;
-	size_t cap = 0;
-	uint64_t addr;
-	FILE *f;
+	const char *line = buf, *end;
 
-	if (x->symbols_tried)
+	while (!f->sure && (end = memchr(line, '\n', buf + n - line))) {
+		look_at(f, line, end);
+		line = end + 1;
+	}
+	return buf + n - line;
+}
+
+/*
+ * For one address: to make a list of all would take longer, while the ring fills up, and several
+ * megabytes; and there are few that are asked for.
+ */
+static void find_symbol(__u64 addr, char *out, size_t len)
+{
+	struct nearest f = { .addr = addr };
+	char buf[8192 + 1];
+	size_t rest = 0;
+	ssize_t n;
+	int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
 		return;
-	x->symbols_tried = true;
-	f = fopen("/proc/kallsyms", "re");
-	if (!f)
-		return;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 " %c %255s", &addr, &type, name) != 3 || !addr)
-			continue;
-		if (!strchr("tTwW", type))
-			continue;
-		if (add_symbol(x, &cap, addr, name))
+	while (!f.sure && (n = read(fd, buf + rest, sizeof(buf) - 1 - rest)) > 0) {
+		size_t have = rest + n;
+
+		buf[have] = '\0';
+		rest = look_through(&f, buf, have);
+		memmove(buf, buf + have - rest, rest);
+		if (rest == sizeof(buf) - 1) /* no line is so long */
 			break;
 	}
-	fclose(f);
-	if (x->nsym)
-		qsort(x->sym, x->nsym, sizeof(*x->sym), by_addr);
+	close(fd);
+	if (f.begin && addr - f.begin < 1 << 20)
+		snprintf(out, len, "%.30s+%#llx", f.name, (unsigned long long)(addr - f.begin));
 }
 
-/* The function that the address lies in. */
-static const struct symbol *symbol_at(const struct explain *x, __u64 addr)
+/* NULL: there are more of them than there can be. */
+static const struct place *place_of(struct explain *x, __u64 addr)
 {
-	size_t lo = 0, hi = x->nsym;
+	struct place *p;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (x->sym[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && addr - x->sym[lo - 1].addr < 1 << 20 ? &x->sym[lo - 1] : NULL;
+	for (size_t i = 0; i < x->nplaces; i++)
+		if (x->place[i].addr == addr)
+			return &x->place[i];
+	if (x->nplaces == PLACES_MAX)
+		return NULL;
+	p = realloc(x->place, (x->nplaces + 1) * sizeof(*p));
+	if (!p)
+		return NULL;
+	x->place = p;
+	p += x->nplaces++;
+	*p = (struct place){ .addr = addr };
+	find_symbol(addr, p->symbol, sizeof(p->symbol));
+	return p;
 }
 
 void explain__fill(struct explain *x, struct ev_trouble *t)
 {
 	const char *name = NULL;
-	const struct symbol *s;
+	const struct place *p;
 
 	if (t->has & TROUBLE_HAS_REASON) {
 		load_types(x);
@@ -205,11 +271,9 @@ void explain__fill(struct explain *x, struct ev_trouble *t)
 	}
 	if (!t->location)
 		return;
-	load_symbols(x);
-	s = symbol_at(x, t->location);
-	if (s)
-		snprintf(t->symbol, sizeof(t->symbol), "%.30s+%#llx", s->name,
-			 (unsigned long long)(t->location - s->addr));
+	p = place_of(x, t->location);
+	if (p && *p->symbol)
+		memcpy(t->symbol, p->symbol, sizeof(t->symbol));
 }
 
 bool explain__is_copy(const struct ev_trouble *t)
@@ -222,17 +286,19 @@ bool explain__is_copy(const struct ev_trouble *t)
 	return false;
 }
 
+static void free_reasons(struct reasons *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->v[i].name);
+	free(r->v);
+}
+
 void explain__free(struct explain *x)
 {
 	if (!x)
 		return;
-	free(x->drops.v);
-	free(x->resets.v);
-	for (size_t i = 0; i < NENUMS; i++)
-		btf__free(x->module[i]);
-	btf__free(x->kernel);
-	for (size_t i = 0; i < x->nsym; i++)
-		free(x->sym[i].name);
-	free(x->sym);
+	free_reasons(&x->drops);
+	free_reasons(&x->resets);
+	free(x->place);
 	free(x);
 }

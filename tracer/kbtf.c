@@ -318,6 +318,16 @@ __u32 kbtf__id(const struct kbtf *k, const char *name, unsigned int kind)
 	return 0;
 }
 
+void kbtf__values(const struct kbtf *k, const char *name, void (*on_value)(void *ctx, __u32 value, const char *name),
+		  void *ctx)
+{
+	const struct btf_type *t = kbtf_type(k, kbtf__id(k, name, BTF_KIND_ENUM));
+	const struct btf_enum *e = t ? (const struct btf_enum *)(t + 1) : NULL;
+
+	for (__u32 i = 0; t && i < BTF_INFO_VLEN(t->info); i++)
+		on_value(ctx, e[i].val, kbtf_str(k, e[i].name_off));
+}
+
 int kbtf__func_nargs(const struct kbtf *k, const char *name)
 {
 	const struct btf_type *t = kbtf_type(k, kbtf__id(k, name, BTF_KIND_FUNC));

@@ -36,6 +36,10 @@ int kbtf__scan(struct kbtf *k);
 /* The number of the type with this name, which was asked for, and BTF_KIND_*; 0: there is none. */
 __u32 kbtf__id(const struct kbtf *k, const char *name, unsigned int kind);
 
+/* Each value of an enumeration that was asked for; none if there is no such type. */
+void kbtf__values(const struct kbtf *k, const char *name, void (*on_value)(void *ctx, __u32 value, const char *name),
+		  void *ctx);
+
 /* Arguments of a kernel function; -ENOENT: it is not known. */
 int kbtf__func_nargs(const struct kbtf *k, const char *name);
 
