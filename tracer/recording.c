@@ -208,7 +208,8 @@ int rec_reader__open(struct rec_reader *r, int fd, int stop_fd, char *err, size_
 	*r = (struct rec_reader){ .fd = fd, .stop_fd = stop_fd };
 	r->buf = aligned_alloc(64, BUF_SIZE);
 	r->wide = aligned_alloc(64, RECORD_MAX);
-	if (!r->buf || !r->wide)
+	r->slots = calloc(1, sizeof(*r->slots));
+	if (!r->buf || !r->wide || !r->slots)
 		return cannot_read(-ENOMEM, err, errlen);
 	return read_header(r, err, errlen);
 }
@@ -323,12 +324,18 @@ static int get_record(struct rec_reader *r, const struct ev_hdr **out, char *err
 int rec_reader__next(struct rec_reader *r, const struct ev_hdr **ev, char *err, size_t errlen)
 {
 	const struct ev_hdr *in = NULL;
+	size_t len;
 	int ret;
 
 	while (!r->done) {
 		ret = get_record(r, &in, err, errlen);
 		if (ret < 0)
 			return ret;
+		len = in->len;
+		if (in->type == REC_CHANGE)
+			in = rec_change_get(r->slots, (const struct rec_change *)in);
+		if (!in)
+			return damaged(r, "a change makes no sense", err, errlen);
 		if (in->mono_ns > REC_MONO_MAX)
 			return damaged(r, "a record's time", err, errlen);
 		if (in->mono_ns > r->last_ns)
@@ -344,7 +351,7 @@ int rec_reader__next(struct rec_reader *r, const struct ev_hdr **ev, char *err, 
 		if (ret < 0)
 			return ret == -EINVAL ? damaged(r, "a record makes no sense", err, errlen) : ret;
 		r->records++;
-		skip(r, in->len);
+		skip(r, len);
 		if (ret)
 			return 1;
 		r->unknown++;
@@ -373,6 +380,8 @@ void rec_reader__free(struct rec_reader *r)
 {
 	free(r->buf);
 	free(r->wide);
+	free(r->slots);
 	free(r->head);
 	r->buf = r->head = r->wide = NULL;
+	r->slots = NULL;
 }

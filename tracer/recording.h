@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recordings: a file header, the records of event.h, an end mark.  What is in
+ * Recordings: a file header, the records of event.h (rec_change.h), an end mark.  What is in
  * a file and what is promised about it is written down in docs/recording.md.
  *
  * The reader trusts nothing: whatever the bytes are, it hands out records that
@@ -13,10 +13,11 @@
 #include <stddef.h>
 
 #include "event.h"
+#include "rec_change.h"
 
 #define REC_MAGIC "\x89TCPL\r\n\x1a" /* 8 bytes; a transfer as text damages it */
 #define REC_ORDER 0x01020304u
-#define REC_VERSION 1
+#define REC_VERSION 2 /* 1 has no REC_CHANGE, and is read */
 #define REC_HEADER_MAX (64u << 10)
 /* Nothing was up for 36 years, and no clock is off by 146: so sums of times stay in 64 bits. */
 #define REC_MONO_MAX (1ULL << 60)
@@ -41,6 +42,7 @@ struct rec_header {
 enum rec_type {
 	REC_CLOCK = 0xff01, /* struct rec_clock */
 	REC_END = 0xff02,   /* struct rec_end; the last one */
+	REC_CHANGE = 0xff04, /* struct rec_change: a record of event.h */
 	REC_TICK = 0xff03,  /* struct ev_hdr alone: an interval is over, what was gathered in it is told */
 };
 
@@ -83,6 +85,7 @@ struct rec_reader {
 	__u64 unknown;	    /* skipped: of types that this version does not know */
 	__u64 last_ns;	    /* the largest time seen */
 	bool ended_early;
+	struct rec_slots *slots;
 	void *wide; /* a record of an older version, made as long as today's */
 };
 

@@ -13,6 +13,7 @@
 struct tcpl {
 	__u64 records; /* in the current file */
 	__u64 last_ns;
+	struct rec_slots slots;
 };
 
 static int tcpl_open(struct writer *w)
@@ -100,6 +101,7 @@ static int tcpl_begin(struct writer *w)
 	h.check = rec_sum(b->p + begin, h.len);
 	memcpy(b->p + begin, &h, sizeof(h));
 	t->records = 0;
+	memset(&t->slots, 0, sizeof(t->slots));
 	return 0;
 }
 
@@ -115,6 +117,20 @@ static int append(struct writer *w, const void *record, size_t n)
 	return 0;
 }
 
+static int append_change(struct writer *w, const struct ev_hdr *ev)
+{
+	struct tcpl *t = w->priv;
+	struct outbuf *b = &w->out;
+	size_t n;
+
+	if (!outbuf_room(b, REC_CHANGE_MAX))
+		return -ENOMEM;
+	n = rec_change_put(&t->slots, ev, b->p + b->len);
+	rec_seal(b->p + b->len, n);
+	b->len += n;
+	return 0;
+}
+
 static int tcpl_event(struct writer *w, const struct ev_hdr *ev)
 {
 	struct tcpl *t = w->priv;
@@ -122,7 +138,7 @@ static int tcpl_event(struct writer *w, const struct ev_hdr *ev)
 	t->records++;
 	if (ev->mono_ns > t->last_ns)
 		t->last_ns = ev->mono_ns;
-	return append(w, ev, ev->len);
+	return rec_change_fits(ev) ? append_change(w, ev) : append(w, ev, ev->len);
 }
 
 static int tcpl_clock(struct writer *w, __u64 mono_ns)

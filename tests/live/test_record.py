@@ -49,7 +49,7 @@ def last_record(path):
     at, last = struct.unpack_from("=I", data, 16)[0], 0
     while at < len(data):
         kind, size = struct.unpack_from("=HH", data, at)
-        if kind < 0xff00:
+        if kind < 0xff00 or kind == 0xff04:  # as it is, or as a change
             last = at
         at += size
     return last

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The layout of recordings of version 1, as it is written today: what stays as
- * it is as long as REC_VERSION does.  A change that the test complains of
+ * The layout of recordings of version 2, as it is written today: what stays as
+ * it is as long as REC_VERSION does.  The records are those of version 1, which
+ * had them as they are (no rec_change).  A change that the test complains of
  *  - added something at the end of a struct, or to an enumeration: add it here,
  *    and make a recording that has it (tests/live/test_fixtures.py);
- *  - changed what was there: keep it, or make it REC_VERSION 2 with code in
- *    recording.c that converts version 1, and this list for what it converts.
+ *  - changed what was there: keep it, or make it REC_VERSION 3 with code in
+ *    recording.c that converts the earlier ones, and this list for what it converts.
  */
 #ifndef TCPLENS_LAYOUT_H
 #define TCPLENS_LAYOUT_H
@@ -14,7 +15,8 @@
 #define LAYOUT_SIZES(SIZE) \
 	SIZE(ev_hdr, 16) SIZE(ev_who, 56) SIZE(ev_ends, 40) SIZE(ev_segment, 192) SIZE(ev_raw, 40) \
 	SIZE(ev_state, 128) SIZE(ev_life, 248) SIZE(ev_latency, 152) SIZE(ev_attempt, 176) \
-	SIZE(ev_trouble, 248) SIZE(ev_lost, 24) SIZE(rec_header, 56) SIZE(rec_clock, 24) SIZE(rec_end, 32)
+	SIZE(ev_trouble, 248) SIZE(ev_lost, 24) SIZE(rec_header, 56) SIZE(rec_clock, 24) SIZE(rec_end, 32) \
+	SIZE(rec_change, 16)
 
 /* A member: offset and bytes. */
 #define LAYOUT_FIELDS(FIELD) \
@@ -72,7 +74,8 @@
 	FIELD(rec_header, start_mono_ns, 24, 8) FIELD(rec_header, mono_to_real, 32, 8) \
 	FIELD(rec_header, events, 40, 8) FIELD(rec_header, ntypes, 48, 2) FIELD(rec_clock, hdr, 0, 16) \
 	FIELD(rec_clock, mono_to_real, 16, 8) FIELD(rec_end, hdr, 0, 16) FIELD(rec_end, records, 16, 8) \
-	FIELD(rec_end, early, 24, 4)
+	FIELD(rec_end, early, 24, 4) FIELD(rec_change, type, 0, 2) FIELD(rec_change, len, 2, 2) \
+	FIELD(rec_change, slot, 4, 1) FIELD(rec_change, check, 5, 3) FIELD(rec_change, changed, 8, 8)
 
 /* What a number means. */
 #define LAYOUT_VALUES(VALUE) \

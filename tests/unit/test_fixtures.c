@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "filter.h"
+#include "opts_file.h"
 #include "sink.h"
 #include "source_file.h"
+#include "writer.h"
 
 #define SEGMENT_FIELDS \
 	"event,time,pid,tid,comm,uid,owner,conn,netns,cgroup_id,ip,laddr,lport,raddr,rport,dir,flags,seq,ack,len,win,segs,ttl,state,srtt_us,cwnd"
@@ -117,9 +119,83 @@ static void test_recordings(void **state)
 	globfree(&g);
 }
 
+static void open_reader(struct rec_reader *r, int fd)
+{
+	char err[256];
+
+	lseek(fd, 0, SEEK_SET);
+	if (rec_reader__open(r, fd, -1, err, sizeof(err)))
+		fail_msg("%s", err);
+}
+
+/* Records of every kind, and what the writer of today makes of them. */
+static size_t rewrite(int from, char *path)
+{
+	struct opts_file o = { .write = path, .format = &writer_tcpl_ops };
+	struct writer_info info = {};
+	char err[256];
+	const struct ev_hdr *ev;
+	struct rec_reader r;
+	struct writer *w;
+	size_t n = 0;
+
+	open_reader(&r, from);
+	assert_int_equal(writer__open(&w, &o, &info, err, sizeof(err)), 0);
+	for (; rec_reader__next(&r, &ev, err, sizeof(err)) > 0; n++)
+		if (ev->type < REC_CLOCK)
+			assert_int_equal(writer__event(w, ev), 0);
+	assert_int_equal(writer__close(w, 0), 0);
+	writer__free(w);
+	rec_reader__free(&r);
+	return n;
+}
+
+static void compare_records(int a, int b)
+{
+	const struct ev_hdr *x, *y;
+	struct rec_reader r, s;
+	char err[256];
+
+	open_reader(&r, a);
+	open_reader(&s, b);
+	while (rec_reader__next(&r, &x, err, sizeof(err)) > 0) {
+		if (x->type >= REC_CLOCK)
+			continue;
+		assert_int_equal(rec_reader__next(&s, &y, err, sizeof(err)), 1);
+		assert_int_equal(x->len, y->len);
+		assert_memory_equal(x, y, x->len);
+	}
+	assert_int_equal(rec_reader__next(&s, &y, err, sizeof(err)), 0);
+	assert_int_equal(s.unknown, 0);
+	rec_reader__free(&r);
+	rec_reader__free(&s);
+}
+
+/* Byte by byte, and in less room. */
+static void test_rewritten(void **state)
+{
+	glob_t g;
+
+	(void)state;
+	assert_int_equal(glob("tests/fixtures/*.tcpl", 0, NULL, &g), 0);
+	assert_true(g.gl_pathc >= 4);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		char path[] = "/tmp/tcplens-unit-XXXXXX";
+		int from = open(g.gl_pathv[i], O_RDONLY), to = mkstemp(path);
+
+		assert_true(rewrite(from, path) > 50);
+		compare_records(from, to);
+		assert_true(lseek(to, 0, SEEK_END) <= lseek(from, 0, SEEK_END));
+		unlink(path);
+		close(from);
+		close(to);
+	}
+	globfree(&g);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_recordings) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_recordings), cmocka_unit_test(test_rewritten) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

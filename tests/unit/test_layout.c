@@ -6,7 +6,7 @@
 #include "layout.h"
 #include "recording.h"
 
-_Static_assert(REC_VERSION == 1, "a new version: see layout.h for what has to come with it");
+_Static_assert(REC_VERSION == 2, "a new version: see layout.h for what has to come with it");
 
 struct row {
 	const char *what;

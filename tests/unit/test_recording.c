@@ -20,6 +20,7 @@ struct sample {
 	char *p;
 	size_t n;
 	size_t bound[NRECORDS + 2]; /* of the header, the records, the end mark */
+	__u64 want[NRECORDS][64];   /* what they are when read */
 };
 
 static struct writer_info the_info(void)
@@ -45,22 +46,33 @@ static struct writer *open_writer(const struct opts_file *o, const struct writer
 	return w;
 }
 
-static void write_records(struct writer *w)
+static void write_event(struct writer *w, const struct ev_hdr *ev, __u64 want[64])
+{
+	assert_int_equal(writer__event(w, ev), 0);
+	memcpy(want, ev, ev->len);
+}
+
+static void write_records(struct writer *w, __u64 want[NRECORDS][64])
 {
 	struct ev_segment seg = a_segment();
 	struct ev_state st = a_state();
 	struct ev_lost lost = a_loss();
+	struct rec_clock c = { .hdr = { .type = REC_CLOCK, .len = sizeof(c), .mono_ns = T_MONO },
+			       .mono_to_real = T_OFFSET + 5 };
+	struct ev_hdr tick = { .type = REC_TICK, .len = sizeof(tick), .mono_ns = T_MONO };
 
-	assert_int_equal(writer__event(w, &seg.hdr), 0);
-	assert_int_equal(writer__event(w, &st.hdr), 0);
-	assert_int_equal(writer__clock(w, T_MONO, T_OFFSET + 5), 0);
+	write_event(w, &seg.hdr, want[0]);
+	write_event(w, &st.hdr, want[1]);
+	assert_int_equal(writer__clock(w, c.hdr.mono_ns, c.mono_to_real), 0);
+	memcpy(want[2], &c, sizeof(c));
 	seg.seq++;
-	assert_int_equal(writer__event(w, &seg.hdr), 0);
-	assert_int_equal(writer__event(w, &lost.hdr), 0);
+	write_event(w, &seg.hdr, want[3]);
+	write_event(w, &lost.hdr, want[4]);
 	seg.seq++;
-	assert_int_equal(writer__event(w, &seg.hdr), 0);
+	write_event(w, &seg.hdr, want[5]);
 	assert_int_equal(writer__tick(w, T_MONO), 0);
-	assert_int_equal(writer__event(w, &st.hdr), 0);
+	memcpy(want[6], &tick, sizeof(tick));
+	write_event(w, &st.hdr, want[7]);
 }
 
 static char *slurp(const char *path, size_t *n)
@@ -90,7 +102,7 @@ static struct sample a_sample(void)
 
 	close(mkstemp(path));
 	w = open_writer(&o, &info);
-	write_records(w);
+	write_records(w, s.want);
 	assert_int_equal(writer__close(w, T_MONO + 1000), 0);
 	assert_int_equal(w->records, 5);
 	assert_int_equal(w->lost[a_loss().hdr.hook], a_loss().count);
@@ -115,7 +127,7 @@ struct got {
 	struct rec_reader r; /* freed; its numbers */
 };
 
-/* Reads n bytes as a file; copies of the records are compared with `like`, if that is given. */
+/* Reads n bytes as a file; the records are compared with those of `like`, if that is given. */
 static struct got read_all(const void *p, size_t n, const struct sample *like)
 {
 	int fd = memfd_create("recording", MFD_CLOEXEC);
@@ -132,13 +144,10 @@ static struct got read_all(const void *p, size_t n, const struct sample *like)
 			break;
 		g.ret = 0;
 		if (like) {
-			struct ev_hdr want;
+			const struct ev_hdr *want = (const struct ev_hdr *)like->want[g.n];
 
-			memcpy(&want, like->p + like->bound[g.n], sizeof(want));
-			memset(want.pad, 0, sizeof(want.pad));
-			assert_memory_equal(ev, &want, sizeof(want));
-			assert_memory_equal(ev + 1, like->p + like->bound[g.n] + sizeof(want),
-					    ev->len - sizeof(want));
+			assert_int_equal(ev->len, want->len);
+			assert_memory_equal(ev, want, want->len);
 		}
 		g.n++;
 	}
@@ -313,17 +322,18 @@ static void test_other_files(void **state)
 	free(s.p);
 }
 
-/* A record at the place of the second one, sealed. */
+/* A record at the place of the last one, sealed. */
 static struct got with_record(const struct sample *s, void *record, size_t n)
 {
+	const size_t begin = s->bound[NRECORDS - 1], end = s->bound[NRECORDS];
 	char *p = malloc(s->n + n);
 	struct got g;
 
-	memcpy(p, s->p, s->bound[1]);
+	memcpy(p, s->p, begin);
 	rec_seal(record, n);
-	memcpy(p + s->bound[1], record, n);
-	memcpy(p + s->bound[1] + n, s->p + s->bound[2], s->n - s->bound[2]);
-	g = read_all(p, s->n - (s->bound[2] - s->bound[1]) + n, NULL);
+	memcpy(p + begin, record, n);
+	memcpy(p + begin + n, s->p + end, s->n - end);
+	g = read_all(p, s->n - (end - begin) + n, NULL);
 	free(p);
 	return g;
 }
@@ -344,7 +354,7 @@ static void test_nonsense(void **state)
 	st.ends.ip = 5;
 	g = with_record(&s, &st, sizeof(st));
 	assert_int_equal(g.ret, -EBADMSG);
-	assert_int_equal(g.n, 1);
+	assert_int_equal(g.n, NRECORDS - 1);
 	st = a_state();
 	st.hdr.mono_ns = ~0ULL;
 	g = with_record(&s, &st, sizeof(st));
@@ -402,6 +412,95 @@ static void test_older_records(void **state)
 	free(s.p);
 }
 
+/* A change at the place of the last record. */
+static struct got with_change(const struct sample *s, __u64 changed, const __u64 *words, size_t n)
+{
+	__u64 record[2 + 64] = {};
+	struct rec_change c = { .type = REC_CHANGE, .len = sizeof(c) + n * 8, .slot = 200, .changed = changed };
+
+	memcpy(record, &c, sizeof(c));
+	memcpy(record + 2, words, n * 8);
+	return with_record(s, record, c.len);
+}
+
+static void test_nonsense_changes(void **state)
+{
+	struct sample s = a_sample();
+	struct ev_segment seg = a_segment();
+	const size_t n = sizeof(seg) / 8;
+	struct rec_clock c = { .hdr = { .type = REC_CLOCK, .len = sizeof(c), .mono_ns = T_MONO } };
+	__u64 words[64] = {};
+
+	(void)state;
+	memcpy(words, &seg, sizeof(seg));
+	assert_int_equal(with_change(&s, (1ULL << n) - 1, words, n).ret, 0);
+	/* More words, or fewer, than it has. */
+	assert_int_equal(with_change(&s, (1ULL << n) - 1, words, n - 1).ret, -EBADMSG);
+	assert_int_equal(with_change(&s, (1ULL << (n - 1)) - 1, words, n).ret, -EBADMSG);
+	/* Of a slot where nothing was. */
+	assert_int_equal(with_change(&s, 0, words, 0).ret, -EBADMSG);
+	assert_int_equal(with_change(&s, 2, words + 1, 1).ret, -EBADMSG);
+	/* Longer than a slot; not of words. */
+	((struct ev_hdr *)words)->len = REC_SLOT_BYTES + 8;
+	assert_int_equal(with_change(&s, (1ULL << n) - 1, words, n).ret, -EBADMSG);
+	((struct ev_hdr *)words)->len = sizeof(seg) + 4;
+	assert_int_equal(with_change(&s, (1ULL << n) - 1, words, n).ret, -EBADMSG);
+	/* What it makes is looked at as any record is. */
+	seg.dir = 7;
+	memcpy(words, &seg, sizeof(seg));
+	assert_int_equal(with_change(&s, (1ULL << n) - 1, words, n).ret, -EBADMSG);
+	/* What belongs to files is no change. */
+	memcpy(words, &c, sizeof(c));
+	assert_int_equal(with_change(&s, 7, words, 3).ret, -EBADMSG);
+	free(s.p);
+}
+
+/* Whatever follows whatever, in whichever slot, comes back as it was. */
+static void test_changes(void **state)
+{
+	struct rec_slots *out = calloc(1, sizeof(*out)), *in = calloc(1, sizeof(*in));
+	__u64 record[REC_SLOT_WORDS] = {}, change[REC_CHANGE_MAX / 8], seed = 11;
+	struct ev_hdr *ev = (struct ev_hdr *)record;
+	size_t bytes = 0, n = 20000;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const struct ev_hdr *got;
+		size_t len;
+
+		for (int k = random_u64(&seed) % 6; k >= 0; k--)
+			record[1 + random_u64(&seed) % 63] = random_u64(&seed) % 4;
+		*ev = (struct ev_hdr){ .type = 1 + random_u64(&seed) % 3, .hook = random_u64(&seed) % 3,
+				       .len = 24 + 8 * (random_u64(&seed) % 62), .mono_ns = random_u64(&seed) };
+		record[2] = random_u64(&seed) % 1000; /* the connection */
+		len = rec_change_put(out, ev, change);
+		assert_true(len <= REC_CHANGE_MAX && len == ((struct rec_change *)change)->len);
+		got = rec_change_get(in, (struct rec_change *)change);
+		assert_non_null(got);
+		assert_memory_equal(got, ev, ev->len);
+		bytes += len;
+	}
+	assert_true(bytes < n * REC_SLOT_BYTES);
+	free(out);
+	free(in);
+}
+
+/* What it is for: a segment of a connection, behind the one before it. */
+static void test_change_is_small(void **state)
+{
+	struct rec_slots *s = calloc(1, sizeof(*s));
+	__u64 change[REC_CHANGE_MAX / 8];
+	struct ev_segment seg = a_segment();
+
+	(void)state;
+	assert_true(rec_change_put(s, &seg.hdr, change) <= sizeof(struct rec_change) + sizeof(seg));
+	seg.hdr.mono_ns += 1234;
+	seg.seq += 100;
+	seg.tsval++;
+	assert_int_equal(rec_change_put(s, &seg.hdr, change), sizeof(struct rec_change) + 3 * 8);
+	free(s);
+}
+
 static int count_event(void *ctx, const struct ev_hdr *ev)
 {
 	(void)ev;
@@ -446,8 +545,8 @@ static void test_memory(void **state)
 	unlink(path);
 	close(fd);
 	(void)err;
-	/* 96 MB were written and read. */
-	assert_true(after.ru_maxrss - before.ru_maxrss < 24 << 10);
+	/* 96 MB of records were written and read. */
+	assert_true(after.ru_maxrss - before.ru_maxrss < 4 << 10);
 }
 
 int main(void)
@@ -462,6 +561,9 @@ int main(void)
 		cmocka_unit_test(test_other_files),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_older_records),
+		cmocka_unit_test(test_nonsense_changes),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_change_is_small),
 		cmocka_unit_test(test_memory),
 	};
 
