@@ -2,7 +2,7 @@
 /*
  * A record in a recording, as what is different from an earlier one.  Most of a
  * record is what the last one of its connection and direction had, so 192 bytes
- * become some 70; and what a recording costs is its bytes.
+ * become some 40 to 80; and what a recording costs is its bytes.
  *
  * Writer and reader keep the last record of each of REC_SLOTS slots, all 0 at
  * a file's beginning.  A change says which of the slot's 64-bit words have
