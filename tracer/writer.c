@@ -16,7 +16,12 @@
 #include "opts_file.h"
 
 #define SECOND 1000000000LL
-#define FLUSH_BYTES (256 << 10)
+#define FLUSH_BYTES (128 << 10)
+/*
+ * A wake-up of the thread costs as much as many records, and who reads a growing file does not
+ * mind; of a pipe's reader that is not known.
+ */
+#define GATHER_NS (SECOND / 10)
 
 static const struct writer_ops *const formats[] = {
 	&writer_tcpl_ops,
@@ -291,6 +296,11 @@ int writer__tick(struct writer *w, __u64 mono_ns)
 	return w->done || !w->ops->tick ? 0 : w->ops->tick(w, mono_ns);
 }
 
+static bool gathers(const struct writer *w, __u64 mono_ns)
+{
+	return w->async && w->regular && mono_ns - w->pushed_ns < GATHER_NS;
+}
+
 int writer__flush(struct writer *w, __u64 mono_ns)
 {
 	int err = 0;
@@ -301,8 +311,10 @@ int writer__flush(struct writer *w, __u64 mono_ns)
 		err = next_period(w, mono_ns);
 	if (!err && !w->done && w->ops->flush)
 		err = w->ops->flush(w, mono_ns, false);
-	if (!err && w->out.len)
+	if (!err && w->out.len && !gathers(w, mono_ns)) {
 		err = writer_push(w);
+		w->pushed_ns = mono_ns;
+	}
 	return err ? err : w->done ? -ECANCELED : 0;
 }
 

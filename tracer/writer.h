@@ -92,6 +92,7 @@ struct writer {
 	void *give_up_ctx;
 
 	/* The rest is writer.c's. */
+	__u64 pushed_ns; /* when the last flush handed something over */
 	const struct opts_file *o;
 	char *path; /* of the current file; NULL: none was opened */
 	int fd;
@@ -152,9 +153,11 @@ int writer__clock(struct writer *w, __u64 mono_ns, __s64 mono_to_real);
 /* The view's interval is over. */
 int writer__tick(struct writer *w, __u64 mono_ns);
 
-/* Hands everything to the kernel, so that no kill can lose it; rotates where -G is due. */
+/*
+ * Hands everything to the kernel, so that no kill can lose it; rotates where -G is due.  What
+ * the thread writes to a regular file is left to gather for up to 100 ms: to be called again.
+ */
 int writer__flush(struct writer *w, __u64 mono_ns);
-
 
 /* In all files, as far as the kernel has taken them. */
 __u64 writer__bytes(const struct writer *w);

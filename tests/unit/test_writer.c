@@ -328,6 +328,31 @@ static void test_disk_full_async(void **state)
 	take_files();
 }
 
+/* For the thread a file's records are left to gather, but not for long. */
+static void test_gathers(void **state)
+{
+	const __u64 ms = SEC / 1000;
+	struct ev_segment seg = a_segment();
+	struct rec_reader r;
+	struct opts_file o;
+	struct writer *w;
+
+	(void)state;
+	parse_line("-w x", &o);
+	w = open_writer(&o);
+	assert_int_equal(writer__async(w, 1 << 20, false), 0);
+	for (__u64 at = 0; at <= 130; at += 10) {
+		seg.hdr.mono_ns = T_MONO + at * ms;
+		assert_int_equal(writer__event(w, &seg.hdr), 0);
+		assert_int_equal(writer__flush(w, seg.hdr.mono_ns), 0);
+		assert_int_equal(w->out.len == 0, at % 100 == 0);
+	}
+	assert_int_equal(writer__close(w, seg.hdr.mono_ns), 0);
+	writer__free(w);
+	assert_int_equal(read_file("x", &r), 14);
+	take_files();
+}
+
 static const struct {
 	const char *line, *says;
 } bad_lines[] = {
@@ -418,7 +443,8 @@ int main(void)
 		cmocka_unit_test(test_names),	  cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_series),	  cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_disk_full),
-		cmocka_unit_test(test_disk_full_async), cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_disk_full_async), cmocka_unit_test(test_gathers),
+		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_options),
 	};
 
