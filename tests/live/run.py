@@ -112,6 +112,16 @@ def try_again(text, nth, anything):
     return (nth == 1 and left_out(text)) or (may_be_unseen(text) and hides_processes())
 
 
+def select(tests, names, exclude):
+    """Those whose name contains one of these; a test's whole name is of that test alone."""
+    whole = {t.id() for t in tests}.intersection(names)
+
+    def meant(test):
+        return test.id() in whole or any(n in test.id() for n in names if n not in whole)
+
+    return [t for t in tests if (not names or meant(t)) and not any(n in t.id() for n in exclude)]
+
+
 def on_signal(sig, _frame):
     raise KeyboardInterrupt(signal.Signals(sig).name)
 
@@ -119,7 +129,8 @@ def on_signal(sig, _frame):
 def options():
     p = argparse.ArgumentParser(description="Runs the live tests.")
     p.add_argument("names", nargs="*", metavar="NAME",
-                   help="only tests whose name (file.Class.test) contains one of these")
+                   help="only tests whose name (file.Class.test) contains one of these; a whole name: "
+                        "that test alone")
     p.add_argument("-x", "--exclude", action="append", default=[], metavar="NAME",
                    help="not those that contain this")
     p.add_argument("--backend", choices=["auto", "fentry", "kprobe", "tracepoint"],
@@ -168,9 +179,7 @@ def main():
     opt = options()
     if opt.backend:
         os.environ["TCPLENS_BACKEND"] = opt.backend
-    tests = [t for t in discover()
-             if (not opt.names or any(n in t.id() for n in opt.names)) and
-             not any(n in t.id() for n in opt.exclude)]
+    tests = select(discover(), opt.names, opt.exclude)
     unknown = [n for n in opt.names if not any(n in t.id() for t in tests)]
     if opt.list:
         print("\n".join(t.id() for t in tests))

@@ -112,6 +112,11 @@ def differences(name, doctor):
     return found
 
 
+def may_skip(rules, where, backend, test):
+    """Does a line allow that this test is skipped there, for whatever reason?"""
+    return any(r.what == "skip" and r.applies(where, backend) and fnmatch.fnmatch(test, r.args[0]) for r in rules)
+
+
 def skips(name, release, backend, results):
     """Tests that were skipped and must not be, one text each."""
     rules, where = [r for r in load() if r.what == "skip"], Where(name, release)

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from . import Unavailable, expected, image, kernels, machine
+from . import Unavailable, expected, image, kernels, machine, spread
 
 PLAN = os.path.join(kernels.HERE, "plan.list")
 RESULTS = os.path.join(image.BUILD, "results")  # of a whole --all: what the report reads
@@ -178,24 +178,37 @@ def _json(text):
         return {}
 
 
-def plan(mode, all_kernels, only=None, where=OTHERS):
-    """The jobs of a mode, as plan.list says; `only`: of these backends."""
+def plan(mode, all_kernels, kernels_run, only=None, where=OTHERS):
+    """
+    The jobs of a mode, as plan.list says, in these kernels of all that there are; `only`: of these
+    backends.
+    """
     found = {}
     apart = mode == "whole"  # a machine for each backend: they run for hours
     with open(PLAN) as f:
         lines = [x.split("#")[0].split() for x in f]
-    for words in filter(None, lines):
-        if words[0] != mode:
-            continue
-        for k in all_kernels:
-            if not any(fnmatch.fnmatch(k.name, p) for p in words[1].split(",")):
-                continue
-            asked = {"each": k.backends, "best": k.backends[:1]}.get(words[2], words[2].split(","))
-            for b in asked:
-                if (b == "any" or b in k.backends) and (not only or b in only):
-                    name = f"{k.name}-{b}" if apart else k.name
-                    found.setdefault(name, Job(k, name=name, where=where)).part(b).tests += words[3:]
+    lines = [x for x in lines if x and x[0] == mode]
+    named = [t for _, _, backends, *tests in lines if ":" not in backends for t in tests]
+    for _, names, backends, *tests in lines:
+        for k, b, words in _where(names, backends, tests, named, all_kernels):
+            if k in kernels_run and (not only or b in only):
+                name = f"{k.name}-{b}" if apart else k.name
+                found.setdefault(name, Job(k, name=name, where=where)).part(b).tests += words
     return list(found.values())
+
+
+def _where(names, backends, tests, named, all_kernels):
+    """Yields (kernel, backend, tests) of a line of plan.list; `named`: tests that lines of their own run."""
+    backends, _, n = backends.partition(":")
+    pairs = []
+    for k in all_kernels:
+        if any(fnmatch.fnmatch(k.name, p) for p in names.split(",")):
+            asked = {"each": k.backends, "best": k.backends[:1]}.get(backends, backends.split(","))
+            pairs += [(k, b) for b in asked if b == "any" or b in k.backends]
+    if n:
+        yield from ((k, b, [test]) for k, b, test in spread.spread(tests, named, pairs, int(n)))
+    else:
+        yield from ((k, b, tests) for k, b in pairs)
 
 
 class Runner:
