@@ -267,6 +267,8 @@ class Parts(Waits):
 
     def test_full_send_buffer(self):
         """… and then there is no room in that, either: send() waits."""
+        if os.environ.get("TCPLENS_VM"):
+            self.skipTest("an emulated machine takes milliseconds from the program's clock to its call")
         self.send_queue("sndbuf=4096", "write=2000", "say=begun", *["write=2000"] * 19, size=2000, calls=20)
 
     def round_trips(self, segs, out):

@@ -9,7 +9,8 @@ import signal
 import socket
 
 from lib import TCPLENS, Case, kernel, main, quiesce, wait_until
-from lib.lens import Result
+from lib.doctor import not_seen
+from lib.lens import BACKEND, Result
 from lib.net import CLOSE_WAIT, ESTABLISHED
 
 SERVER, CLIENT = "tl-server", "tl-client"
@@ -50,6 +51,7 @@ class Resets(Causes):
         self.recorder = self.lens("record", "--netns", spaces, "-w", self.file, json=False)
         self.wire = self.dump(self.net.b, "v0", self.net.a.addr4)
         self.want = []
+        self.may_miss = set()  # of them
 
     def server(self, *ops):
         p = self.spawn([self.live("actor"), f"name={SERVER}", "listen=0", *ops], ns=self.net.b)
@@ -100,6 +102,9 @@ class Resets(Causes):
         c.tell("")
         c.check()
         self.expect(s, reason, c, "CLOSE-WAIT")
+        # trace_tcp_send_reset() was for full sockets only: not for what is in TIME-WAIT.
+        if not reason and "before 6.12 resets sent in answer" in not_seen(BACKEND) and kernel() < (6, 12):
+            self.may_miss.add(self.want[-2][:3])
 
     def late_to_socket(self):
         """The same, where a socket without a process answers: it ends before its reset is made."""
@@ -125,11 +130,15 @@ class Resets(Causes):
         # One each, and with its process.
         ports = {w[1] for w in self.want}
         whose = [(x["dir"], x["lport"] if x["lport"] in ports else x["rport"], x.get("pid")) for x in r]
+        missing = self.may_miss.difference(whose)
+        self.want = [w for w in self.want if w[:3] not in missing]
         self.assertEqual(sorted(whose), sorted(w[:3] for w in self.want), r)
         # As on the wire.
         wire = collections.Counter((p.sport, p.dport) for p in resets)
         for way, mine in (("out", lambda x: (x["lport"], x["rport"])), ("in", lambda x: (x["rport"], x["lport"]))):
-            self.assertEqual(collections.Counter(mine(x) for x in r if x["dir"] == way), wire, r)
+            unseen = {port for way_, port, _ in missing if way_ == way}
+            self.assertEqual(collections.Counter(mine(x) for x in r if x["dir"] == way),
+                             collections.Counter(p for p in wire.elements() if p[0] not in unseen), r)
         # Why.
         for way, port, pid, what in self.want:
             x = next(x for x in r if (x["dir"], x.get("pid")) == (way, pid) and port in (x["lport"], x["rport"]))
@@ -147,7 +156,7 @@ class Resets(Causes):
         self.alike(self.replay(self.file, "-p", str(pid)).records, own)
         self.alike(self.replay(self.file, "-p", f"!{pid}").records, [x for x in records if x not in own])
         self.alike(self.replay(self.file, "--state", "CLOSE-WAIT").records,
-                   [x for x in records if x["state"] == "CLOSE-WAIT"])
+                   [x for x in records if x.get("state") == "CLOSE-WAIT"])
         self.alike(self.replay(self.file, "--dir", "in").records, [x for x in records if x["dir"] == "in"])
         self.alike(self.replay(self.file, "--comm", CLIENT, "--count").records, sums)
         self.assertGreater(len(sums), 0)
