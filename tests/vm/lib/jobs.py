@@ -202,13 +202,13 @@ def _where(names, backends, tests, named, all_kernels):
     backends, _, n = backends.partition(":")
     pairs = []
     for k in all_kernels:
-        if any(fnmatch.fnmatch(k.name, p) for p in names.split(",")):
-            asked = {"each": k.backends, "best": k.backends[:1]}.get(backends, backends.split(","))
-            pairs += [(k, b) for b in asked if b == "any" or b in k.backends]
-    if n:
-        yield from ((k, b, [test]) for k, b, test in spread.spread(tests, named, pairs, int(n)))
+        asked = {"each": k.backends, "best": k.backends[:1]}.get(backends, backends.split(","))
+        pairs += [(k, b) for b in asked if b == "any" or b in k.backends]
+    if n:  # over all kernels, whichever are the line's
+        found = ((k, b, [test]) for k, b, test in spread.spread(tests, named, pairs, int(n)))
     else:
-        yield from ((k, b, tests) for k, b in pairs)
+        found = ((k, b, tests) for k, b in pairs)
+    yield from (x for x in found if any(fnmatch.fnmatch(x[0].name, p) for p in names.split(",")))
 
 
 class Runner:
