@@ -448,7 +448,7 @@ class Rotation(Recorded):
         got = sum((self.read("trace", self.path(f), json=True).records for f in files), [])
         want = ref.stop().segments
         self.assertGreater(len(got), 50)
-        self.assertEqual(cut(got[:50]), cut(want[:50]))
+        self.assertEqual(*as_live(got[:50], want[:50]))
         self.assertGreater(len(self.read("states", self.path(files[1])).out), 100)
 
     def test_by_size(self):
