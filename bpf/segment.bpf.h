@@ -118,7 +118,11 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 	sock_metrics(s, sk);
 	s->has |= SEG_HAS_SOCK;
 	if (c) {
-		if (state != ST_LISTEN && !(c->known & CONN_WSCALE))
+		/*
+		 * In SYN-SENT the peer's SYN has not been processed: what is received behind it
+		 * (Fast Open), and met before it leaves the backlog, has a scale that nobody knows.
+		 */
+		if (state != ST_LISTEN && state != ST_SYN_SENT && !(c->known & CONN_WSCALE))
 			conn_set_wscale(c, sk);
 		who_copy(&s->who, c);
 		segment_bases(s, c, dir);

@@ -40,7 +40,8 @@ static SUBPROG int leave_ghost(struct conn *c, struct sock *sk, __u8 old, const 
 
 	if (!c->who.conn)
 		return 0;
-	conn_set_wscale(c, sk);
+	if (old != ST_SYN_SENT)
+		conn_set_wscale(c, sk);
 	if (c->known & CONN_NAT)
 		wire = bpf_map_lookup_elem(&nat, &c->num);
 	if (wire)

@@ -53,7 +53,7 @@
 		TP("loss_window_out", "net_dev_queue")
 #define LOSS_BLIND                                                                 \
 	"resets received by a request, in TIME-WAIT or by nobody; a peer's window that " \
-	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket; " \
+	"opens after our own FIN; on kernels before 6.12 resets sent in answer to a segment for no socket or in TIME-WAIT; " \
 	"on kernels before 6.11 whose the data is that finds no room or window, even its namespace (a filter " \
 	"leaves it out); on kernels before 6.18 retransmits that this host itself drops (the drops are told)"
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
