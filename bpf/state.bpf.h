@@ -157,6 +157,9 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	if (c->known & CONN_CHILD) {
 		c->known &= ~CONN_CHILD;
 		begin = adopt_embryo(c, &t);
+		/* Closed before the handshake's end (Fast Open): a SYN-ACK may be repeated, and make another. */
+		if (new != ST_ESTABLISHED)
+			c->adopted = 0;
 		/* The final ACK's hook was first; or, with a SYN cookie, nothing is known of the SYN. */
 		if (!begin && !(TRACK_WANTED && track_of(c)))
 			begin = since;

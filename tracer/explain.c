@@ -44,6 +44,7 @@ struct reasons {
 
 struct explain {
 	bool types_tried;
+	bool hidden; /* kallsyms has no addresses for us (kptr_restrict) */
 	struct reasons drops, resets;
 	struct place *place;
 	size_t nplaces;
@@ -168,6 +169,7 @@ struct nearest {
 	__u64 begin; /* 0: none seen yet */
 	char name[32];
 	bool sure; /* none that is nearer can follow */
+	bool any;  /* a line had an address */
 };
 
 /*
@@ -181,6 +183,7 @@ static void look_at(struct nearest *f, const char *line, const char *end)
 	char *p;
 	__u64 addr = strtoull(line, &p, 16);
 
+	f->any |= addr;
 	if (!addr || addr < f->begin || end - p < 4 || !strchr("tTwW", p[1]))
 		return;
 	if (addr > f->addr) {
@@ -212,12 +215,12 @@ static size_t look_through(struct nearest *f, const char *buf, size_t n)
  * For one address: to make a list of all would take longer, while the ring fills up, and several
  * megabytes; and there are few that are asked for.
  */
-static void find_symbol(__u64 addr, char *out, size_t len)
+static void find_symbol(struct explain *x, __u64 addr, char *out, size_t len)
 {
 	struct nearest f = { .addr = addr };
 	char buf[8192 + 1];
 	size_t rest = 0;
-	ssize_t n;
+	ssize_t n = -1;
 	int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -232,7 +235,9 @@ static void find_symbol(__u64 addr, char *out, size_t len)
 			break;
 	}
 	close(fd);
-	if (f.begin && addr - f.begin < 1 << 20)
+	x->hidden = !n && !f.any;
+	/* What was read in part only may have a nearer one behind. */
+	if ((f.sure || !n) && f.begin && addr - f.begin < 1 << 20)
 		snprintf(out, len, "%.30s+%#llx", f.name, (unsigned long long)(addr - f.begin));
 }
 
@@ -252,7 +257,8 @@ static const struct place *place_of(struct explain *x, __u64 addr)
 	x->place = p;
 	p += x->nplaces++;
 	*p = (struct place){ .addr = addr };
-	find_symbol(addr, p->symbol, sizeof(p->symbol));
+	if (!x->hidden)
+		find_symbol(x, addr, p->symbol, sizeof(p->symbol));
 	return p;
 }
 

@@ -59,28 +59,25 @@ static int idle_share(const struct cpu_time *was, const struct cpu_time *now)
 	return (now->idle - was->idle) * 1000 / (now->all - was->all);
 }
 
-int idle_cpu_choose(const struct cpu_time *was, const struct cpu_time *now, const cpu_set_t *allowed,
-		 int here)
+bool idle_cpu_choose(const struct cpu_time *was, const struct cpu_time *now, const cpu_set_t *allowed,
+		     cpu_set_t *to)
 {
-	int best = -1, most = 0, least = 1000, own = -1;
+	int share[CPUS_MAX], most = 0;
+	bool busier = false;
 
 	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
-		int share = CPU_ISSET(cpu, allowed) ? idle_share(&was[cpu], &now[cpu]) : -1;
-
-		if (share < 0)
-			continue;
-		if (cpu == here)
-			own = share;
-		if (share > most) {
-			most = share;
-			best = cpu;
-		}
-		if (share < least)
-			least = share;
+		share[cpu] = CPU_ISSET(cpu, allowed) ? idle_share(&was[cpu], &now[cpu]) : -1;
+		if (share[cpu] > most)
+			most = share[cpu];
 	}
-	if (most - least <= MARGIN)
-		return -1;
-	return own >= most - MARGIN ? here : best;
+	CPU_ZERO(to);
+	for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
+		if (share[cpu] >= 0 && share[cpu] < most - MARGIN)
+			busier = true;
+		else if (share[cpu] >= 0)
+			CPU_SET(cpu, to);
+	}
+	return busier;
 }
 
 static int read_stat(struct cpu_time *t)
@@ -112,6 +109,9 @@ void idle_cpu__anywhere(void)
 void idle_cpu__init(struct idle_cpu *p)
 {
 	*p = (struct idle_cpu){ .step_ns = FIRST_NS };
+	/* Others are moved by the scheduler. */
+	if ((sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) != SCHED_FIFO)
+		return;
 	/* With more CPUs than the set has room for: EINVAL. */
 	if (!known && sched_getaffinity(0, sizeof(everywhere), &everywhere))
 		return;
@@ -128,19 +128,6 @@ void idle_cpu__free(struct idle_cpu *p)
 	*p = (struct idle_cpu){};
 }
 
-/*
- * There alone, while the others are so much busier: woken up by another real-time thread
- * that runs there it would be sent away again.
- */
-static void stay_on(struct idle_cpu *p, int cpu)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	p->bound = !sched_setaffinity(0, sizeof(one), &one);
-}
-
 static void run_anywhere(struct idle_cpu *p)
 {
 	if (p->bound)
@@ -151,22 +138,21 @@ static void run_anywhere(struct idle_cpu *p)
 void idle_cpu__look(struct idle_cpu *p, __u64 now_ns)
 {
 	struct cpu_time now[CPUS_MAX];
+	cpu_set_t to;
 	__u64 took;
-	int here, to;
 
 	if (!p->on || now_ns < p->next_ns)
 		return;
 	now_ns = clock_mono_ns();
-	here = sched_getcpu();
-	if (read_stat(now) || here < 0 || here >= CPUS_MAX) {
+	if (read_stat(now)) {
+		run_anywhere(p);
 		p->on = false;
 		return;
 	}
-	to = idle_cpu_choose(p->was, now, &everywhere, here);
-	if (to < 0)
+	if (!idle_cpu_choose(p->was, now, &everywhere, &to))
 		run_anywhere(p);
-	else if (to != here || !p->bound)
-		stay_on(p, to);
+	else if (!sched_setaffinity(0, sizeof(to), &to))
+		p->bound = true;
 	memcpy(p->was, now, sizeof(now));
 	took = (clock_mono_ns() - now_ns) * SHARE;
 	p->next_ns = now_ns + (took > p->step_ns ? took : p->step_ns);

@@ -5,8 +5,8 @@
  * The scheduler wakes such a thread up on the CPU where it ran last, unless another
  * real-time thread runs there (select_task_rq_rt()): on the busiest of all for as long
  * as the run takes, if that is where it began, in the way of the very traffic that it
- * is told of, while others are idle.  So it moves by itself when another CPU is idler
- * by far.
+ * is told of, while others are idle.  So it keeps by itself to those that are idler by
+ * far; as long as it lasts, for one such thread that wakes another up sends it elsewhere.
  */
 #ifndef TCPLENS_IDLE_CPU_H
 #define TCPLENS_IDLE_CPU_H
@@ -26,7 +26,7 @@ struct cpu_time {
 
 struct idle_cpu {
 	bool on;
-	bool bound; /* to one of them */
+	bool bound; /* to some of them */
 	__u64 next_ns;
 	__u64 step_ns;
 	unsigned int looks;
@@ -52,11 +52,11 @@ void idle_cpu__look(struct idle_cpu *p, __u64 now_ns);
 void idle_cpu_parse(const char *stat, struct cpu_time *t);
 
 /*
- * Where to run: the CPU of `allowed` that was idle for the most, or `here` if it was hardly
- * less so; -1: anywhere, as none was much busier than others.
+ * *to: those CPUs of `allowed` that were idle for about as long as the idlest.  True: others
+ * were so for a quarter of the time less, so that it matters.
  */
-int idle_cpu_choose(const struct cpu_time *was, const struct cpu_time *now, const cpu_set_t *allowed,
-		 int here);
+bool idle_cpu_choose(const struct cpu_time *was, const struct cpu_time *now, const cpu_set_t *allowed,
+		     cpu_set_t *to);
 
 /* Safe on a zeroed struct. */
 void idle_cpu__free(struct idle_cpu *p);

@@ -5,8 +5,11 @@
 
 #include "recording.h"
 
+/* Records are looked at as such words, and as what they are. */
+typedef __u64 __attribute__((may_alias)) word;
+
 /* By what kind it is, hook included, and connection: the reader is told, so any slot would be right. */
-static __u8 slot_of(const __u64 *record)
+static __u8 slot_of(const word *record)
 {
 	_Static_assert(offsetof(struct ev_segment, who.conn) == 16, "the third word");
 	__u64 kind = record[0], conn = record[2];
@@ -17,16 +20,16 @@ static __u8 slot_of(const __u64 *record)
 size_t rec_change_put(struct rec_slots *s, const struct ev_hdr *ev, void *out)
 {
 	struct rec_change c = { .type = REC_CHANGE };
-	const __u64 *now = (const __u64 *)ev;
-	__u64 *was, *to = (__u64 *)((char *)out + sizeof(c)), *begin = to;
+	const word *now = (const word *)ev;
+	word *was, *to = (word *)((char *)out + sizeof(c)), *begin = to;
 
 	c.slot = slot_of(now);
 	was = s->words[c.slot];
 	for (unsigned int i = 0, n = ev->len / 8; i < n; i++) {
-		__u64 word = now[i], differs = word != was[i];
+		__u64 w = now[i], differs = w != was[i];
 
 		/* Without branches: which words change is hard to foretell. */
-		*to = was[i] = word;
+		*to = was[i] = w;
 		to += differs;
 		c.changed |= differs << i;
 	}
@@ -37,8 +40,8 @@ size_t rec_change_put(struct rec_slots *s, const struct ev_hdr *ev, void *out)
 
 const struct ev_hdr *rec_change_get(struct rec_slots *s, const struct rec_change *c)
 {
-	const __u64 *from = (const __u64 *)(c + 1);
-	__u64 *words = s->words[c->slot];
+	const word *from = (const word *)(c + 1);
+	word *words = s->words[c->slot];
 	const struct ev_hdr *ev = (const struct ev_hdr *)words;
 	size_t n = __builtin_popcountll(c->changed);
 
