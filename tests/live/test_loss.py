@@ -187,12 +187,12 @@ class SmallBuffer(Produced):
         self.assertIn(n + lost, (sum(produced.values()), produced["out"] + self.received_unjoined()))
 
 
-    def unread(self, *opts, sig):
+    def unread(self, *opts, sig, trips="2000"):
         """What is in a pipe that nobody reads when the signal has ended -w -; and how many packets it says are."""
         r, w = os.pipe()
         tl = self.lens("trace", "--netns", self.net.a.path, "--buffer", "16k", "-w", "-", *opts, json=False, stdout=w)
         os.close(w)
-        self.end(*self.load("pingpong", "-j", "4", "-b", "2000"))
+        self.end(*self.load("pingpong", "-j", "4", "-b", trips))
         tl.expect(r"too slow", "err")
         tl.signal(sig)
         self.assertEqual(tl.wait(20), 0, tl.said())
@@ -213,7 +213,7 @@ class SmallBuffer(Produced):
 
     def test_pipe_that_nobody_reads(self):
         """The same with -w -: what the pipe took is a readable beginning."""
-        data, n = self.unread("--format", "tcpl", sig=signal.SIGINT)
+        data, n = self.unread("--format", "tcpl", sig=signal.SIGINT, trips="6000")  # its records are small
         read = subprocess.run([TCPLENS, "trace", "-r", "-", "--json"], input=data, capture_output=True)
         self.assertEqual(n, len([x for x in parse_json_lines(read.stdout) if x["event"] != "lost"]))
 
