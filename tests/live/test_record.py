@@ -458,13 +458,12 @@ class Rotation(Recorded):
         quiesce(ns)
         tl.stop()
         self.assertEqual(sorted(os.listdir(self.dir)), ["x0", "x1", "x2"])
-        last = max(("x0", "x1", "x2"), key=lambda f: os.stat(self.path(f)).st_mtime_ns)
         for f in ("x0", "x1", "x2"):
             # Before each record it is looked at whether the file is larger by now.
             self.assertLessEqual(last_record(self.path(f)), 8192)
-            if f != last:
-                self.assertGreater(os.path.getsize(self.path(f)), 8192)
             self.read("trace", self.path(f))
+        # All but the last one, which their times of writing need not tell apart.
+        self.assertLessEqual(sum(os.path.getsize(self.path(f)) <= 8192 for f in ("x0", "x1", "x2")), 1)
 
     def test_idle(self):
         """-G rotates, and -W ends, also where nothing happens."""
