@@ -23,7 +23,8 @@ Q =
 say = @:
 else
 Q = @
-say = @printf '  %-8s%s\n'
+# `make -s` is silent.
+say = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@printf '  %-8s%s\n')
 endif
 
 ifeq ($(filter clean help,$(MAKECMDGOALS)),)

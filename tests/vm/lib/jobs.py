@@ -15,6 +15,7 @@ from . import Unavailable, expected, image, kernels, machine, spread
 PLAN = os.path.join(kernels.HERE, "plan.list")
 RESULTS = os.path.join(image.BUILD, "results")  # of a whole --all: what the report reads
 OTHERS = os.path.join(image.BUILD, "others")  # of all other runs
+AFTER = re.compile(r"\d+ times a test was tried again|live: ")  # behind the last test
 TEST = re.compile(r"(ok|FAIL|skip) +(\S+) \(([\d.]+) s\)( \(try \d+\))?(?:: (.*))?$")
 COUNT = re.compile(r"live: (\d+) passed, (\d+) failed, (\d+) skipped$")
 # An emulated machine is slow, more so on a busy host.  A test's limit is less than the silence
@@ -33,6 +34,8 @@ class Part:
         self.results = []  # [verdict, test, seconds, reason]
         self.status = None  # of the runner; None: it did not end
         self.retried = []  # what it says of tests that were tried again
+        self.said = {}  # test: the lines that follow its failure
+        self._failing = None
         self.told = None  # passed, failed, skipped, by the runner's last line
 
     @property
@@ -50,8 +53,13 @@ class Part:
         m = TEST.match(line)
         if m:
             self.results.append([m[1], m[2], float(m[3]), m[5] or ""])
+            self._failing = m[2] if m[1] == "FAIL" else None
             if m[4]:
                 self.retried.append(m[2])
+        elif AFTER.match(line):
+            self._failing = None
+        elif self._failing:
+            self.said.setdefault(self._failing, []).append(line)
         m = COUNT.match(line)
         if m:
             self.told = tuple(int(x) for x in m.groups())
