@@ -2,9 +2,10 @@
 /*
  * libpcap lists capture devices of D-Bus, whose library Debian has no complete
  * static version of.  Expressions need no devices: with these two the archive's
- * own member, which would ask for that library, stays out of a static binary.
+ * own member, which would ask for that library, stays out where libpcap is linked
+ * in (with a shared one they do nothing).
  */
-#if defined(TCPLENS_STATIC) && defined(WITH_PCAP)
+#ifdef WITH_PCAP
 #include <pcap/pcap.h>
 
 int dbus_findalldevs(void *devices, char *err);
