@@ -29,6 +29,11 @@ void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns
 	p->ns = ns > took_ns ? ns : took_ns;
 }
 
+void pace__woken(struct pace *p)
+{
+	p->ns = PACE_MIN_NS;
+}
+
 bool pace__quiet(const struct pace *p)
 {
 	return p->quiet_ns >= PACE_AWAKE_NS;

@@ -43,6 +43,9 @@ void pace__init(struct pace *p, size_t front, size_t size);
  */
 void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns);
 
+/* A record has come after a time without: whoever waits for it is to see it soon. */
+void pace__woken(struct pace *p);
+
 /* Nothing has come for so long that the reader may go to sleep. */
 bool pace__quiet(const struct pace *p);
 

@@ -160,6 +160,13 @@ static void set_asleep(struct session *s, bool asleep)
 	s->asleep = asleep;
 }
 
+/* What came before programs knew is looked for at once. */
+static void sleep_until_woken(struct session *s)
+{
+	set_asleep(s, true);
+	s->drained_ns = 0;
+}
+
 static void drain(struct session *s)
 {
 	__u64 begin = clock_mono_ns();
@@ -175,8 +182,7 @@ static void drain(struct session *s)
 	if (s->asleep && s->source->fill) {
 		set_asleep(s, false);
 	} else if (!s->asleep && pace__quiet(&s->pace)) {
-		set_asleep(s, true);
-		s->drained_ns = 0; /* what came before programs knew is looked for at once */
+		sleep_until_woken(s);
 	}
 }
 
@@ -226,6 +232,7 @@ static int wait_for(struct session *s, struct pollfd pfd[4])
 		consumer__check(&s->out);
 	if (pfd[0].revents) {
 		set_asleep(s, false);
+		pace__woken(&s->pace);
 		s->drained_ns = clock_mono_ns();
 	}
 	return 0;
@@ -409,7 +416,7 @@ static int start(struct session *s, char *err, size_t len)
 	/* Others than real-time threads are moved by the scheduler. */
 	if (raised)
 		idle_cpu__init(&s->cpu);
-	s->drained_ns = clock_mono_ns();
+	sleep_until_woken(s);
 	if (s->o->run->stats && cost__begin(&s->cost))
 		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
 	progress__init(&s->progress, s->o->output->quiet || s->out.print);

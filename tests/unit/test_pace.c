@@ -85,6 +85,19 @@ static void test_quiet(void **state)
 	assert_true(pace__quiet(&p));
 }
 
+/* A first record is not kept waiting. */
+static void test_woken(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init(&p, MB, 8 * MB);
+	pace__woken(&p);
+	assert_int_equal(p.ns, PACE_MIN_NS);
+	pace__drained(&p, 1000, PACE_MIN_NS, 0);
+	assert_int_equal(p.ns, p.most_ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +106,7 @@ int main(void)
 		cmocka_unit_test(test_front),
 		cmocka_unit_test(test_leaves_the_cpu),
 		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_woken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
