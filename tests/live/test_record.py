@@ -23,6 +23,7 @@ VIEWS = ("trace", "states", "connect", "life", "latency", "loss")
 # What two tracers of the same traffic measure each for itself; with more hooks it is known better how.
 OWN = re.compile(r"time|mono_ns|conn|.*_us|owner|verdict|limit")
 PACKET = {"smac", "dmac", "ttl", "dscp", "ecn"}
+WAY = ("netns", "laddr", "lport", "raddr", "rport", "dir")
 
 
 def cut(records):
@@ -33,9 +34,12 @@ def as_live(got, live):
     """
     The records of a file with the header fields that live had.  `record` has the packet itself; live,
     fentry and kprobe have the socket's side of it (doctor: not seen: MAC addresses, TTL and DSCP).
+    A segment that is sent meets one hook before the other, and what the other end does meanwhile
+    comes before it there, and behind it here: each end's records, by direction, have one order.
     """
     got, live = cut(got), cut(live)
     if BACKEND != "tracepoint":
+        got, live = (sorted(rs, key=lambda r: str([r.get(k) for k in WAY])) for rs in (got, live))
         for g, r in zip(got, live):
             for k in PACKET & g.keys() - r.keys():
                 del g[k]
