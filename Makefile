@@ -12,6 +12,7 @@ CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= bpftool
 PKG_CONFIG ?= pkg-config
+HOSTCC ?= cc
 ifeq ($(origin CC),default)
 CC = $(CROSS_COMPILE)gcc
 endif
@@ -116,7 +117,7 @@ help:
 	@echo 'make fuzz            build the fuzzers, and run each for a few seconds'
 	@echo 'make clean'
 	@echo
-	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  For another machine:'
+	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  LINE_INFO=1: lines in the verifier'"'"'s log.  For another machine:'
 	@echo 'ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- PKG_CONFIG=aarch64-linux-gnu-pkg-config B=build/arm64'
 
 install: $(B)/tcplens
@@ -130,7 +131,7 @@ clean:
 # Files that change when the commands do: other flags, other objects.  (+: also in make -n,
 # which would take them for changed otherwise.)
 $(B)/.flags-build: FLAGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) $(CLANG) $(BPF_CFLAGS)
-$(B)/.flags-link: FLAGS = $(LDFLAGS) $(LIBS)
+$(B)/.flags-link: FLAGS = $(LDFLAGS) $(LIBS) $(LINE_INFO)
 $(B)/.flags-live: FLAGS = $(CC) $(LIVE_CFLAGS) $(LDFLAGS)
 $(B)/.flags-unit: FLAGS = $(CC) $(UNIT_CFLAGS)
 $(B)/.flags-%: FORCE
@@ -143,11 +144,18 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(B)/.flags-build Makefile
 	$(say) BPF $<
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
-	$(Q)$(LLVM_STRIP) -g $@
+	$(Q)$(LLVM_STRIP) -g -w -N 'LBB*' $@
 
-$(B)/tcplens.bpf.o: $(BPF_OBJ)
+$(B)/drop_lines: scripts/drop_lines.c
+	$(say) HOSTCC $<
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -O1 $(WARN) -o $@ $< -lelf
+
+# Half of it are line numbers, for the verifier's log: LINE_INFO=1 keeps them.
+$(B)/tcplens.bpf.o: $(BPF_OBJ) $(B)/drop_lines $(B)/.flags-link
 	$(say) LINK $@
-	$(Q)$(BPFTOOL) gen object $@ $^
+	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJ)
+	$(if $(LINE_INFO),,$(Q)$(B)/drop_lines $@)
 
 $(B)/tcplens.skel.h: $(B)/tcplens.bpf.o
 	$(say) SKEL $@
