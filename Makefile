@@ -53,15 +53,17 @@ PCAP_LIBS := $(shell $(PKG_CONFIG) --libs libpcap)
 PCAP_STATIC_LIBS := $(PCAP_LIBS) -Wl,--no-warnings
 endif
 
-# All libraries but the C library are linked in, where there are archives of them: a shared libpcap
-# brings those of D-Bus, systemd and cryptography with it, in all 14 libraries and 1 MB resident.
-# SHARED=1 is for distributions.
-ALL_LIBS := $(filter -l%,$(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_LIBS))
-ARCHIVES := $(foreach l,$(ALL_LIBS:-l%=lib%.a),$(filter /%,$(shell $(CC) -print-file-name=$l)))
-ifeq ($(SHARED)$(words $(ARCHIVES)),$(words $(ALL_LIBS)))
-LINKED_LIBS = -Wl,-Bstatic $(ALL_LIBS) -Wl,-Bdynamic
-else
-LINKED_LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) $(PCAP_LIBS)
+# All libraries but the C library are linked in, where that can be done: a shared libpcap brings
+# those of D-Bus, systemd and cryptography with it, in all 14 libraries and 1 MB resident.  Tried, as
+# what an archive needs itself differs between distributions, for which SHARED=1 is.
+SHARED_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) $(PCAP_LIBS)
+LINKED_LIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_LIBS) -Wl,-Bdynamic
+COMMA = ,
+TRIED = bpf_object__open_mem $(if $(WITH_PCAP),pcap_open_dead pcap_compile)
+ifneq ($(if $(SHARED),no,$(shell echo 'int main(void) { return 0; }' | \
+	$(CC) $(if $(WITH_PCAP),-DWITH_PCAP) -x c - tracer/static_pcap.c -o /dev/null $(TRIED:%=-Wl$(COMMA)-u$(COMMA)%) \
+	$(LINKED_LIBS) 2>/dev/null && echo yes)),yes)
+LINKED_LIBS := $(SHARED_LIBS)
 endif
 
 BPF_ARCH = $(patsubst x86_64,x86,$(ARCH))
