@@ -119,7 +119,8 @@ help:
 	@echo 'make fuzz            build the fuzzers, and run each for a few seconds'
 	@echo 'make clean'
 	@echo
-	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  LINE_INFO=1: lines in the verifier'"'"'s log.  For another machine:'
+	@echo 'V=1 shows the commands.  B=DIR builds elsewhere.  LINE_INFO=1 keeps line numbers for the log'
+	@echo 'of the verifier.  For another machine:'
 	@echo 'ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- PKG_CONFIG=aarch64-linux-gnu-pkg-config B=build/arm64'
 
 install: $(B)/tcplens
