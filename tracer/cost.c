@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -28,45 +29,81 @@ static __u64 cpu_ns(int who)
 	       (__u64)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1000;
 }
 
+/* For everybody, all the time: the sysctl kernel.bpf_stats_enabled. */
+static bool counted_anyway(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
+	bool on = f && fgetc(f) == '1';
+
+	if (f)
+		fclose(f);
+	return on;
+}
+
+/* Asking for it takes CAP_SYS_ADMIN (bpf_enable_stats() in kernel/bpf/syscall.c), which nothing else here does. */
 int cost__begin(struct cost *c)
 {
+	int err;
+
 	c->begin_ns = clock_mono_ns();
 	c->begin_cpu_ns = cpu_ns(RUSAGE_SELF);
 	c->begin_thread_ns = cpu_ns(RUSAGE_THREAD);
 	c->fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	return c->fd < 0 ? -errno : 0;
+	err = c->fd < 0 ? -errno : 0;
+	c->counted = !err || counted_anyway();
+	return c->counted ? 0 : err;
 }
 
-static void tell_prog(struct tcplens_bpf *skel, const struct prog_report *r, bool json, bool first)
+/* How often it ran, and for how long: false if nobody counted. */
+static bool read_runs(const struct cost *c, struct tcplens_bpf *skel, const struct prog_report *r,
+		      struct bpf_prog_info *info)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, r->prog->prog);
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
+	__u32 len = sizeof(*info);
 
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-		return;
-	if (json)
-		fprintf(stderr,
-			"%s{\"hook\":\"%s\",\"kind\":\"%s\",\"target\":\"%s\",\"runs\":%" PRIu64
-			",\"run_ns\":%" PRIu64 "}",
-			first ? "" : ",", r->hook->name, attach_kind_name(r->prog->kind),
-			r->prog->target, (uint64_t)info.run_cnt, (uint64_t)info.run_time_ns);
-	else
-		fprintf(stderr, "tcplens:   %-12s %-10s %-28s %12" PRIu64 " %8.0f\n",
-			r->hook->name, attach_kind_name(r->prog->kind), r->prog->target,
-			(uint64_t)info.run_cnt,
-			info.run_cnt ? (double)info.run_time_ns / info.run_cnt : 0.0);
+	memset(info, 0, sizeof(*info));
+	return c->counted && !bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &len);
 }
 
-static void tell_progs(struct tcplens_bpf *skel, const struct attach_report *rep, bool json)
+static void tell_prog_json(const struct prog_report *r, const struct bpf_prog_info *info, bool known)
 {
-	bool first = true;
+	fprintf(stderr, "{\"hook\":\"%s\",\"kind\":\"%s\",\"target\":\"%s\"", r->hook->name,
+		attach_kind_name(r->prog->kind), r->prog->target);
+	if (known)
+		fprintf(stderr, ",\"runs\":%" PRIu64 ",\"run_ns\":%" PRIu64, (uint64_t)info->run_cnt,
+			(uint64_t)info->run_time_ns);
+	fputc('}', stderr);
+}
+
+static void tell_prog(const struct prog_report *r, const struct bpf_prog_info *info, bool known)
+{
+	fprintf(stderr, "tcplens:   %-12s %-10s %-28s ", r->hook->name, attach_kind_name(r->prog->kind),
+		r->prog->target);
+	if (known)
+		fprintf(stderr, "%12" PRIu64 " %8.0f\n", (uint64_t)info->run_cnt,
+			info->run_cnt ? (double)info->run_time_ns / info->run_cnt : 0.0);
+	else
+		fprintf(stderr, "%12s %8s\n", "-", "-");
+}
+
+static void tell_progs(const struct cost *c, struct tcplens_bpf *skel, const struct attach_report *rep, bool json)
+{
+	struct bpf_prog_info info;
+	bool first = true, known;
 
 	for (size_t i = 0; i < rep->nprogs; i++) {
-		if (rep->progs[i].status != PROG_ATTACHED)
+		const struct prog_report *r = &rep->progs[i];
+
+		if (r->status != PROG_ATTACHED)
 			continue;
-		tell_prog(skel, &rep->progs[i], json, first);
+		known = read_runs(c, skel, r, &info);
+		if (!first && json)
+			fputc(',', stderr);
 		first = false;
+		if (json)
+			tell_prog_json(r, &info, known);
+		else
+			tell_prog(r, &info, known);
 	}
 }
 
@@ -89,13 +126,13 @@ static void tell_records(const struct cost_records *rec, bool json)
 	}
 }
 
-static void tell_json(struct tcplens_bpf *skel, const struct attach_report *rep, const struct cost_records *rec,
-		      double wall, double cpu, double drain)
+static void tell_json(const struct cost *c, struct tcplens_bpf *skel, const struct attach_report *rep,
+		      const struct cost_records *rec, double wall, double cpu, double drain)
 {
 	fprintf(stderr,
 		"{\"stats\":true,\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"drain_cpu_seconds\":%.6f,\"printed\":%" PRIu64
 		",\"programs\":[", wall, cpu, drain, (uint64_t)rec->printed);
-	tell_progs(skel, rep, true);
+	tell_progs(c, skel, rep, true);
 	fputs("],\"hooks\":[", stderr);
 	tell_records(rec, true);
 	fputs("]}\n", stderr);
@@ -109,11 +146,11 @@ void cost__tell(const struct cost *c, struct tcplens_bpf *skel, const struct att
 	double drain = (cpu_ns(RUSAGE_THREAD) - c->begin_thread_ns) / 1e9;
 
 	if (json) {
-		tell_json(skel, rep, rec, wall, cpu, drain);
+		tell_json(c, skel, rep, rec, wall, cpu, drain);
 		return;
 	}
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "HOOK", "RUNS", "NS/RUN");
-	tell_progs(skel, rep, false);
+	tell_progs(c, skel, rep, false);
 	fprintf(stderr, "tcplens:   %-52s %12s %8s\n", "RECORDS OF", "RECORDS", "LOST");
 	tell_records(rec, false);
 	fprintf(stderr,

@@ -14,6 +14,7 @@ struct tcplens_bpf;
 
 struct cost {
 	int fd; /* while open the kernel counts and times all programs' runs; -1 */
+	bool counted; /* it does */
 	__u64 begin_ns;
 	__u64 begin_cpu_ns, begin_thread_ns;
 };
@@ -25,7 +26,7 @@ struct cost_records {
 	__u64 printed;
 };
 
-/* From here on, in the thread that drains.  A negative errno: the kernel does not count runs (before 5.8). */
+/* From here on, in the thread that drains.  A negative errno: the runs of programs are not counted, all else is. */
 int cost__begin(struct cost *c);
 
 /* To stderr: a table, or one JSON object; in the same thread.  The programs may be detached, not unloaded. */

@@ -417,8 +417,11 @@ static int start(struct session *s, char *err, size_t len)
 	if (raised)
 		idle_cpu__init(&s->cpu);
 	sleep_until_woken(s);
-	if (s->o->run->stats && cost__begin(&s->cost))
-		session_note(s->o, "this kernel does not count the runs of programs (before 5.8)");
+	ret = s->o->run->stats ? cost__begin(&s->cost) : 0;
+	if (ret)
+		session_note(s->o,
+			     "--stats: the kernel does not count the hooks' runs for us (%s): that needs CAP_SYS_ADMIN, or the sysctl kernel.bpf_stats_enabled",
+			     strerror(-ret));
 	progress__init(&s->progress, s->o->output->quiet || s->out.print);
 	session_ready(s->o->run->ready_fd);
 	if (s->o->run->duration)

@@ -99,12 +99,12 @@ class Tcplens(Proc):
     `tcplens COMMAND OPTIONS…`, ready when the constructor returns.
 
     json: with --json.  ready: wait by --ready-fd.  backend: None takes the
-    environment's (TCPLENS_BACKEND), "" none.
+    environment's (TCPLENS_BACKEND), "" none.  via: a command that becomes it.
     """
 
-    def __init__(self, command, *opts, json=True, ready=True, backend=None, child=(), **kw):
+    def __init__(self, command, *opts, json=True, ready=True, backend=None, child=(), via=(), **kw):
         self.as_json = json
-        argv = [TCPLENS, command]
+        argv = [*via, TCPLENS, command]
         backend = BACKEND if backend is None else backend
         if backend:
             argv += ["--backend", backend]
