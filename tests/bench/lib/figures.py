@@ -1,74 +1,61 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The figures that are to be reached, out of all that was measured."""
 
-import statistics
-
 from . import limit, nanos, rates
+from .samples import all_of, med, middle, num, ratios, verdict
 
 PP, FULL, CHURN = "ping-pong", "all CPUs", "churn 4"
 MB = 1e6
 
 
-def med(v):
-    return statistics.median(v) if v else None
+def done(r):
+    return r["rate"]
 
 
-def num(x, fmt="{:.2f}"):
-    return "–" if x is None else fmt.format(x)
-
-
-def nums(values, fmt):
-    return " / ".join(num(x, fmt) for x in values)
-
-
-def div(x, y):
-    return x / y if x is not None and y else None
-
-
-def rate(res, workload, tool):
-    return med([r["rate"] for r in res.get(workload, {}).get(tool, [])])
-
-
-def ratio(res, workload, tool, to):
-    return div(rate(res, workload, tool), rate(res, workload, to))
-
-
-def per_event(rs):
+def per_event(r):
     """CPU seconds; None where there are too few events to tell."""
-    events = sum(r.get("events", 0) for r in rs)
-    return sum(r["cpu"] for r in rs) / events if events > 1000 * len(rs) else None
+    return r["cpu"] / r["events"] if r.get("events", 0) > 1000 else None
 
 
-def cpu_ratio(res, workload, tool, to):
-    return div(*(per_event(res.get(workload, {}).get(n, [])) for n in (tool, to)))
+def paired(res, workload, tool, to, value=done):
+    """One tool's values as multiples of another's of the same round."""
+    tab = res.get(workload, {})
+    return ratios(*({r["round"]: value(r) for r in tab.get(n, [])} for n in (tool, to)))
 
 
 def below(target):
-    return lambda *values: all(v is not None and v <= target for v in values)
+    return lambda v: v <= target
 
 
 def above(target):
-    return lambda *values: all(v is not None and v >= target for v in values)
+    return lambda v: v >= target
+
+
+def beyond(target):
+    return lambda v: v > target
 
 
 def row(number, what, target, values, reached, fmt="{:.2f}"):
-    """One line of the table; `values`: one, or several that must all reach it."""
-    values = values if isinstance(values, (tuple, list)) else (values,)
-    verdict = "–" if None in values else "yes" if reached(*values) else "no"
-    return number, what, target, nums(values, fmt), verdict
+    """
+    One line of the table.  `values`: those of the rounds, of one thing or, as a
+    tuple, of several that must all reach it; `reached`: None where nothing is asked.
+    """
+    values = values if isinstance(values, tuple) else (values,)
+    verdicts = [verdict(v, reached) if reached else "–" for v in values]
+    return number, what, target, " / ".join(middle(v, fmt) for v in values), all_of(verdicts)
 
 
 def speed(d):
     res = d.get("rates", {})
     return [
-        row("1", "ping-pong, full records, vs. empty", "≥ 0.95", ratio(res, PP, "tcplens trace", "empty: trace"), above(0.95)),
-        row("1", "… vs. `tcpdump -w /dev/null`", "> 1", ratio(res, PP, "tcplens trace", "tcpdump -w /dev/null"), above(1)),
-        row("2", "churn, `states` vs. empty", "≥ 0.95", ratio(res, CHURN, "tcplens states", "empty: states"), above(0.95)),
-        row("2", "churn, `life` vs. empty", "≥ 0.95", ratio(res, CHURN, "tcplens life", "empty: life"), above(0.95)),
+        row("1", "ping-pong, full records, vs. empty", "≥ 0.95", paired(res, PP, "tcplens trace", "empty: trace"), above(0.95)),
+        row("1", "… vs. `tcpdump -w /dev/null`", "> 1", paired(res, PP, "tcplens trace", "tcpdump -w /dev/null"), beyond(1)),
+        row("2", "churn, `states` vs. empty", "≥ 0.95", paired(res, CHURN, "tcplens states", "empty: states"), above(0.95)),
+        row("2", "churn, `life` vs. empty", "≥ 0.95", paired(res, CHURN, "tcplens life", "empty: life"), above(0.95)),
         row("2", "churn, `states` / `life` vs. tcplife", "≥ 1.5",
-            [ratio(res, CHURN, n, "tcplife") for n in ("tcplens states", "tcplens life")], above(1.5)),
+            tuple(paired(res, CHURN, n, "tcplife") for n in ("tcplens states", "tcplens life")), above(1.5)),
         row("2", "churn, `states` / `life` vs. tcpstates", "≥ 2.8",
-            [ratio(res, CHURN, n, "tcpstates") for n in ("tcplens states", "tcplens life")], above(2.8)),
+            tuple(paired(res, CHURN, n, "tcpstates") for n in ("tcplens states", "tcplens life")), above(2.8)),
     ]
 
 
@@ -94,57 +81,59 @@ def loss(d):
 def cpu(d):
     res = d.get("rates", {})
     return [
-        row("4", "text: CPU per line vs. `tcpdump -nn`", "≤ 0.04", cpu_ratio(res, FULL, "tcplens trace", "tcpdump -nn"),
+        row("4", "text: CPU per line vs. `tcpdump -nn`", "≤ 0.04", paired(res, FULL, "tcplens trace", "tcpdump -nn", per_event),
             below(0.04), "{:.3f}"),
-        row("4", "… vs. bpftrace printf", "≤ 0.0125", cpu_ratio(res, FULL, "tcplens trace", "bpftrace printf"),
+        row("4", "… vs. bpftrace printf", "≤ 0.0125", paired(res, FULL, "tcplens trace", "bpftrace printf", per_event),
             below(0.0125), "{:.4f}"),
         row("5", "recording: CPU per record vs. `tcpdump -w file`", "≤ 0.25",
-            cpu_ratio(res, FULL, "tcplens trace -w", "tcpdump -w file"), below(0.25)),
+            paired(res, FULL, "tcplens trace -w", "tcpdump -w file", per_event), below(0.25)),
     ]
 
 
 def nanoseconds(d):
     ns = d.get("ns", {})
-
-    def of(what, hook=r"segment-"):
-        return (nanos.above(ns, what, hook) or [None])[0]
     return [
-        row("6", "ns above empty: full record", "≤ 90", of("full record"), below(90), "{:.0f}"),
+        row("6", "ns above empty: full record", "≤ 90", nanos.above(ns, "full record"), below(90), "{:.0f}"),
+        row("6", "… with the hooks that tell whose it is, per segment sent or received", "–",
+            nanos.per_event(ns, "full record"), None, "{:.0f}"),
         row("6", "… rejected by a port / by a process", "≤ 5",
-            [of("rejected by a port"), of("rejected by a process")], below(5), "{:.0f}"),
-        row("6", "… aggregation, a run of `latency`'s / `life`'s hooks", "≤ 20",
-            [of("latency", "flow-"), of("life", "flow-")], below(20), "{:.0f}"),
+            tuple(nanos.above(ns, f"rejected by a {x}") for x in ("port", "process")), below(5), "{:.0f}"),
+        row("6", "… aggregation, all hooks of `latency` / of `life`, per segment sent or received", "≤ 20",
+            tuple(nanos.per_event(ns, x) for x in ("latency", "life")), below(20), "{:.0f}"),
         row("9", "10,000 networks vs. one, ns per event (churn)", "≤ 1.2",
-            div(nanos.per_run(ns, "10,000 networks"), nanos.per_run(ns, "one network")), below(1.2)),
+            ratios(*(nanos.per_run(ns, x) for x in ("10,000 networks", "one network"))), below(1.2)),
     ]
 
 
 def footprint(d):
-    st, mem, many = d.get("start", {}), d.get("memory"), d.get("many")
+    st, mem = d.get("start", {}), d.get("memory", {})
 
-    def ms(tool, what):
-        v = med(st.get(tool, {}).get(what))
-        return v and 1e3 * v
-    out = [
-        row("7", "first event, ms: `trace` / `states`", "≤ 15",
-            [ms(n, "first") for n in ("tcplens trace", "tcplens states")], below(15), "{:.0f}"),
-        row("7", "stop, ms: `trace` / `states`", "≤ 20",
-            [ms(n, "stop") for n in ("tcplens trace", "tcplens states")], below(20), "{:.0f}"),
+    def ms(what):
+        return tuple([1e3 * s for s in st.get(f"tcplens {c}", {}).get(what, [])] for c in ("trace", "states"))
+    insns = d.get("insns", {}).get("full records")
+    return [
+        row("7", "first event, ms: `trace` / `states`", "≤ 15", ms("first"), below(15), "{:.0f}"),
+        row("7", "stop, ms: `trace` / `states`", "≤ 20", ms("stop"), below(20), "{:.0f}"),
         row("8", "memory with an 8 MiB ring under load, MB: `trace` / `trace -w` / `record`", "≤ 16",
-            [mem and mem[k] / MB for k in ("text", "trace -w", "record")], below(16), "{:.1f}"),
-        row("8", "idle CPU, %", "≤ 0.2", d.get("idle"), below(0.2)),
+            tuple([x / MB for x in mem.get(k, [])] for k in ("text", "trace -w", "record")), below(16), "{:.1f}"),
+        row("8", "idle CPU, %", "≤ 0.2", d.get("idle", []), below(0.2)),
         row("10", "instructions that full fentry records add to a round trip (6.12, `tests/vm/insns`)", "≤ 500",
-            d.get("insns", {}).get("full records"), below(500), "{:,}"),
+            [insns] if insns else [], below(500), "{:,}"),
+        *many(d),
     ]
-    name = f"{d['connections']:,} open connections, both ends here"
-    if not many:
-        return out + [("11", name, "≤ 1; ≤ 200", "–", "–")]
-    took, owned = med(many["starts"]), many["told"] >= many["sockets"] and not many["unknown"]
-    return out + [
-        row("11", f"{name}: start, s", "≤ 1", took, below(1)),
-        row("11", "… bytes per socket", "≤ 200", many["each"], below(200), "{:.0f}"),
-        ("11", "… all owned", "all", f"{many['told'] - many['unknown']:,} of {many['sockets']:,}; "
-                                     f"{many['unknown']:,} unknown", "yes" if owned else "no"),
+
+
+def many(d):
+    x, name = d.get("many"), f"{d['connections']:,} open connections, both ends here"
+    if not x:
+        return [("11", name, "≤ 1; ≤ 200", "–", "–")]
+    owned = x["told"] >= x["sockets"] and not x["unknown"]
+    return [
+        row("11", f"{name}: start, s", "≤ 1", x["starts"], below(1)),
+        row("11", "… bytes of maps per socket, more than without them: `states` / `record`", "≤ 200",
+            tuple([v] for v in x["each"].values()), below(200), "{:.0f}"),
+        ("11", "… all owned", "all", f"{x['told'] - x['unknown']:,} of {x['sockets']:,}; {x['unknown']:,} unknown",
+         "yes" if owned else "no"),
     ]
 
 

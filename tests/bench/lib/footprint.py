@@ -12,29 +12,45 @@ from .traffic import Held
 
 ASLEEP = 6  # seconds without an event after which the reader is as idle as it gets
 FULL = "all CPUs, 16 at a time"
-FEW = 32768  # connections that there is always room for
 
 
 def memory(a):
-    """{what: bytes at most} with the default ring, all CPUs full."""
+    """{what: [bytes at most]} with the default ring, all CPUs full."""
     out = ("-w", place.tmp + "/out.tcpl")
-    return {"text": one(tcplens("trace", "-q"), FULL, a.seconds)["memory"],
-            "trace -w": one(tcplens("trace", "-q", *out, text=False), FULL, a.seconds)["memory"],
-            "record": one(tcplens("record", "-q", *out, text=False), FULL, a.seconds)["memory"]}
+    tools = {"text": tcplens("trace", "-q"), "trace -w": tcplens("trace", "-q", *out, text=False),
+             "record": tcplens("record", "-q", *out, text=False)}
+    res = {k: [] for k in tools}
+    for _ in range(a.rounds):
+        for k, tool in tools.items():
+            res[k].append(one(tool, FULL, a.seconds)["memory"])
+    say("memory")
+    return res
 
 
 def idle(a):
-    """Percent of a CPU, of `trace` for a namespace where nothing happens: the machine's own traffic is left out."""
+    """
+    Percent of a CPU, time after time, of `trace` for a namespace where nothing
+    happens: the machine's own traffic is left out.
+    """
+    res = []
     with Running(tcplens("trace", "-q", "--netns", place.NS)) as t:
         time.sleep(ASLEEP)
-        before, began = process.cpu(t.p.pid), time.monotonic()
-        time.sleep(a.idle_seconds)
-        return 100 * (process.cpu(t.p.pid) - before) / (time.monotonic() - began)
+        for _ in range(a.rounds):
+            before, began = process.cpu(t.p.pid), time.monotonic()
+            time.sleep(a.idle_seconds)
+            res.append(100 * (process.cpu(t.p.pid) - before) / (time.monotonic() - began))
+    return res
 
 
-def _map_bytes(connections):
-    with Running(tcplens("states", "-q", "--connections", str(connections))) as t:
-        return process.map_bytes(t.p.pid)
+def _maps():
+    """{command: bytes of its maps} with default options, by which it makes room for the sockets that are there."""
+    commands = {"states": tcplens("states", "-q"),
+                "record": tcplens("record", "-q", "-w", place.tmp + "/out.tcpl", text=False)}
+    res = {}
+    for c, tool in commands.items():
+        with Running(tool) as t:
+            res[c] = process.map_bytes(t.p.pid)
+    return res
 
 
 def _owners(held):
@@ -54,14 +70,13 @@ def _owners(held):
 
 def many(a):
     """Connections that are open when it starts, both ends here: seconds to ready, bytes a socket, owners."""
-    starts = []
+    starts, without = [], _maps()
     with Held(a.connections) as held:
         sockets = int(place.run(*place.inside(["sh", "-c", "ss -Htn state established | wc -l"])).stdout)
-        for _ in range(a.samples):
+        for _ in range(a.rounds):
             with Running(tcplens("states", "-q")) as t:
                 starts.append(t.ready_s)
-        need = max(2 * a.connections, 2 * FEW)
-        each = (_map_bytes(need) - _map_bytes(FEW)) / (need - FEW)
+        each = {c: (n - without[c]) / sockets for c, n in _maps().items()}
         told, unknown, lost = _owners(held)
     say(f"{a.connections:,} connections")
     return {"starts": starts, "each": each, "sockets": sockets, "told": told, "unknown": unknown, "lost": lost}

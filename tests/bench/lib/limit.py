@@ -34,8 +34,8 @@ def measure(a):
     good = [x for x in steps if lossless(x)] or steps
     enough = [x for x in good if x["rate"] >= ASKED * 1.05]
     judged = enough[0] if enough else max(good, key=lambda x: x["rate"])
-    long = [_run(judged["step"], a.long_seconds, tracer) for _ in range(a.long_rounds)]
-    say(f"{judged['step']}: {a.long_rounds} runs of {a.long_seconds:g} s")
+    long = [_run(judged["step"], a.long_seconds, tracer) for _ in range(a.rounds)]
+    say(f"{judged['step']}: {a.rounds} runs of {a.long_seconds:g} s")
     return {"steps": steps, "long": long}
 
 

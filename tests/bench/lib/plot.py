@@ -4,7 +4,7 @@
 from html import escape
 
 from . import rates
-from .figures import med
+from .samples import med
 
 SHOWN = ("ping-pong", "all CPUs", "all CPUs, 16 at a time", "churn 4")
 WIDTH, LEFT, UNIT, MOST = 860, 190, 380, 1.3

@@ -5,7 +5,7 @@ import os
 import re
 
 TICK = os.sysconf("SC_CLK_TCK")
-RINGBUF = 27  # BPF_MAP_TYPE_RINGBUF
+ARRAY, RINGBUF = 2, 27  # enum bpf_map_type
 
 
 def _read(path):
@@ -59,15 +59,22 @@ def attached(pid):
         return 0
 
 
-def map_bytes(pid):
-    """Of its BPF maps, without rings."""
-    total = 0
+def _maps(pid):
+    """What the kernel says of each BPF map that it has open: {field: number}."""
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
         try:
             info = _read(f"/proc/{pid}/fdinfo/{fd}")
         except OSError:
             continue
-        kind = re.search(r"map_type:\s+(\d+)", info)
-        if kind and int(kind[1]) != RINGBUF:
-            total += int(re.search(r"memlock:\s+(\d+)", info)[1])
-    return total
+        if "map_type:" in info:
+            yield {k: int(v) for k, v in re.findall(r"^(\w+):\s+(\d+)$", info, re.M)}
+
+
+def map_bytes(pid):
+    """Of its BPF maps, without rings."""
+    return sum(m["memlock"] for m in _maps(pid) if m["map_type"] != RINGBUF)
+
+
+def largest_array(pid, value_size):
+    """How many places the largest array has whose values are of this size."""
+    return max((m["max_entries"] for m in _maps(pid) if (m["map_type"], m["value_size"]) == (ARRAY, value_size)), default=0)

@@ -26,7 +26,7 @@ def measure(a, chosen):
             names = [n for n in chosen if chosen[n].takes(w)]
             for n in random.sample(names, len(names)):
                 try:
-                    res[w].setdefault(n, []).append(one(chosen[n], w, a.seconds))
+                    res[w].setdefault(n, []).append(dict(one(chosen[n], w, a.seconds), round=i))
                 except (RuntimeError, subprocess.TimeoutExpired) as e:
                     say(f"{w}, {n}: {e}")
             say(f"round {i + 1}/{a.rounds}: {w}")

@@ -2,33 +2,32 @@
 """All that was measured, as Markdown."""
 
 from . import limit, nanos
-from .figures import MB, div, med, num, per_event, rate, shares
+from .figures import MB, paired, per_event, shares
+from .samples import med, middle, num, whole
 from .traffic import WORKLOADS
 
 
 def rates(d, bases):
     """`bases`: {tool: the empty program it is compared with}."""
     for w, tab in d.get("rates", {}).items():
-        none = rate(d["rates"], w, "none")
+        none = med([r["rate"] for r in tab.get("none", [])])
         if not none:
             continue
         yield f"\n### {w}\n\n`load {' '.join(WORKLOADS[w])}`: {none:,.0f} a second without a tracer\n"
-        yield "| tool | vs. none (min–max) | vs. its empty | lost, by its own word | missing | CPU % | CPU µs per event |"
+        yield ("| tool | vs. none (min–max) | vs. its empty (quartiles) | lost, by its own word | missing | CPU % | "
+               "CPU µs per event |")
         yield "|---|---|---|---|---|---|---|"
-        for n in sorted(tab, key=lambda n: -rate(d["rates"], w, n)):
-            yield _rate_row(n, tab, none, bases.get(n))
+        for n in sorted(tab, key=lambda n: -med([r["rate"] for r in tab[n]])):
+            yield _rate_row(n, tab[n], none, paired(d["rates"], w, n, bases.get(n)))
 
 
-def _rate_row(n, tab, none, base):
-    rs = tab[n]
-    v = sorted(r["rate"] / none for r in rs)
-    empty = med([r["rate"] for r in tab.get(base, [])])
+def _rate_row(n, rs, none, above_empty):
     told, missing = shares(rs)
     busy = med([100 * r["cpu"] / r["took"] for r in rs if "cpu" in r]) if n != "none" and not n.startswith("empty") else None
-    each = per_event(rs) if "cpu" in rs[0] else None
+    each = [1e6 * x for x in map(per_event, rs) if x is not None]
     note = "" if all(r.get("drained", True) and r.get("clean", True) for r in rs) else " (did not come to an end)"
-    return (f"| {n}{note} | {med(v):.2f} ({v[0]:.2f}–{v[-1]:.2f}) | {num(div(med([r['rate'] for r in rs]), empty))} | "
-            f"{told} | {missing} | {num(busy, '{:.1f}')} | {num(each and each * 1e6, '{:.3f}')} |")
+    return (f"| {n}{note} | {whole([r['rate'] / none for r in rs])} | {middle(above_empty)} | "
+            f"{told} | {missing} | {num(busy, '{:.1f}')} | {num(med(each), '{:.3f}')} |")
 
 
 def highest(d):
@@ -56,16 +55,16 @@ def nanoseconds(d):
     if not ns:
         return
     yield ("\n### BPF time per run above an empty program on the same hook, ns\n\nMedians of rounds, mean over the hooks of "
-           "sent and received segments.\n\n| what | ns (min–max) |\n|---|---|")
+           "sent and received segments, without those that tell whose a socket is.\n\n| what | ns (min–max) |\n|---|---|")
     for what in nanos.OWN:
-        x = nanos.above(ns, what) if what not in nanos.AGGREGATES else None
+        x = nanos.above(ns, what)
         if x:
-            yield f"| {what} | {x[0]:.0f} ({x[1]:.0f}–{x[2]:.0f}) |"
-    yield "\nAggregation, and what tells whose a socket is, hook by hook, in ping-pong:\n"
+            yield f"| {what} | {whole(x, '{:.0f}')} |"
+    yield "\nRecords, aggregation, and what tells whose a socket is, hook by hook, in ping-pong:\n"
     yield "| command | hook | kernel's | runs per round | ns | above empty (min–max) |\n|---|---|---|---|---|---|"
-    for what in nanos.AGGREGATES:
+    for what in nanos.WHOLE:
         for hook, target, runs, mid, over, least, most in nanos.by_hook(ns, what):
-            yield (f"| `{what}` | {hook} | {target.split(':')[1]} | {runs:,.0f} | {mid:.0f} | "
+            yield (f"| `{nanos.OWN[what][1][0]}` | {hook} | {target.split(':')[1]} | {runs:,.0f} | {mid:.0f} | "
                    f"{over:.0f} ({least:.0f}–{most:.0f}) |")
 
 
@@ -75,21 +74,18 @@ def starts(d):
     yield ("\n### Start and stop, ms\n\nBeside connections that come and go, all at SCHED_FIFO 1; first event: on a "
            "terminal; stop: with standard output to /dev/null.\n\n| what | ready | first event | stop |\n|---|---|---|---|")
     for n, x in d["start"].items():
-        cells = (_spread([1e3 * s for s in x[k]], "{:.0f}") for k in ("ready", "first", "stop"))
+        cells = (whole([1e3 * s for s in x[k]], "{:.0f}") for k in ("ready", "first", "stop"))
         yield f"| {n} | {' | '.join(cells)} |"
-
-
-def _spread(v, fmt):
-    return f"{fmt.format(med(v))} ({fmt.format(min(v))}–{fmt.format(max(v))})" if v else "–"
 
 
 def footprint(d):
     mem, many = d.get("memory"), d.get("many")
     if mem:
-        yield "\nMemory, all CPUs full: " + ", ".join(f"{k} {v / MB:.1f} MB" for k, v in mem.items()) + "."
+        yield "\nMemory, all CPUs full: " + ", ".join(f"{k} {whole([x / MB for x in v], '{:.1f}')} MB"
+                                                          for k, v in mem.items()) + "."
     if many:
         yield (f"\n{d['connections']:,} open connections ({many['sockets']:,} sockets): start of `states` "
-               f"{_spread(many['starts'], '{:.2f}')} s; {many['each']:.0f} bytes of maps a socket; `states` "
+               f"{whole(many['starts'])} s; `states` "
                f"tells the end of {many['told']:,} of them, {many['unknown']:,} without an owner, and lost {many['lost']:,} "
                f"when all ended at once.")
 
