@@ -14,8 +14,8 @@ def caption(d):
 
 
 def text(d):
-    how = "".join(f" --{k}" for k in ("quick",) if d[k]) + (f" --tools {d['tools']}" if d["tools"] else "")
-    out = [caption(d) + f"; load average at the start {d['load']:.1f}. `scripts/bench{how}`, {d['minutes']:.0f} minutes."]
+    how = f"scripts/bench {d['given']}".rstrip()
+    out = [caption(d) + f"; load average at the start {d['load']:.1f}. `{how}`, {d['minutes']:.0f} minutes."]
     if d["without"]:
         out.append(f"Left out: {', '.join(d['without'])}.")
     out += figures.table(d)
