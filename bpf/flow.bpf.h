@@ -15,11 +15,10 @@
 
 #define TCPHDR_FIN 0x01
 
-/* A full socket that is tracked: its connection, its track, its ends. */
+/* A full socket that is tracked: its connection, its track. */
 struct flow {
 	struct conn *c;
 	struct track *t;
-	struct ev_ends e;
 };
 
 static __always_inline int flow_get(struct flow *f, struct sock *sk)
@@ -28,10 +27,7 @@ static __always_inline int flow_get(struct flow *f, struct sock *sk)
 	if (!f->c)
 		return 0;
 	f->t = track_of(f->c);
-	if (!f->t)
-		return 0;
-	sock_ends(&f->e, sk, 1);
-	return 1;
+	return f->t != 0;
 }
 
 static __always_inline struct tcp_skb_cb *skb_cb(struct sk_buff *skb)
@@ -77,7 +73,7 @@ static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 	if (cfg.emit_life)
 		life_on_segment(sk, f.t);
 	if (cfg.emit_latency)
-		lat_on_ack(sk, f.c, f.t, &f.e, RD(cb, ack_seq), now);
+		lat_on_ack(sk, f.c, f.t, RD(cb, ack_seq), now);
 	seq = RD(cb, seq);
 	end = RD(cb, end_seq) - !!(RD(cb, tcp_flags) & TCPHDR_FIN);
 	rcv_nxt = RD(tp, rcv_nxt);
@@ -90,7 +86,7 @@ static __always_inline int on_segment(struct sock *sk, struct sk_buff *skb)
 		life_unread(sk, f.t, cfg.emit_latency ? now : bpf_ktime_get_ns(), 1);
 	}
 	if (cfg.emit_latency)
-		lat_on_arrival(sk, f.c, f.t, &f.e, rcv_nxt, copied, now);
+		lat_on_arrival(sk, f.c, f.t, rcv_nxt, copied, now);
 	return 0;
 }
 
@@ -151,7 +147,7 @@ int TP_PROG(flow_ready_tp, struct sock *sk)
 	if (cfg.emit_life)
 		life_unread(sk, f.t, now, 1);
 	if (cfg.emit_latency && !f.t->rx.ns)
-		lat_on_arrival(sk, f.c, f.t, &f.e, copied, copied, now);
+		lat_on_arrival(sk, f.c, f.t, copied, copied, now);
 	return 0;
 }
 
@@ -171,7 +167,7 @@ int TP_PROG(flow_read_tp, struct sock *sk)
 	if (cfg.emit_life && !seq_before(copied, end))
 		life_unread(sk, f.t, now, 0);
 	if (cfg.emit_latency)
-		lat_on_read(sk, f.c, f.t, &f.e, copied, end, now);
+		lat_on_read(sk, f.c, f.t, copied, end, now);
 	return 0;
 }
 
@@ -237,7 +233,7 @@ static __always_inline int on_send(struct sock *sk, int repeats)
 
 	sk = sock_as(sk);
 	if (flow_get(&f, sk))
-		lat_on_send(sk, f.c, f.t, &f.e, repeats, now);
+		lat_on_send(sk, f.c, f.t, repeats, now);
 	return 0;
 }
 
@@ -290,7 +286,7 @@ int BPF_PROG(flow_xmit_tp, struct sk_buff *skb)
 	if (p.len <= hlen)
 		return 0;
 	seq = packet_seq(&p);
-	lat_on_xmit(sk, f.c, f.t, &f.e, seq, seq + p.len - hlen, now);
+	lat_on_xmit(sk, f.c, f.t, seq, seq + p.len - hlen, now);
 	return 0;
 }
 
@@ -339,6 +335,7 @@ SEC("?iter/tcp")
 int life_open(struct bpf_iter__tcp *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->sk_common;
+	struct ev_ends e;
 	struct ev_life l;
 	struct flow f;
 	__u64 now = bpf_ktime_get_ns();
@@ -350,7 +347,8 @@ int life_open(struct bpf_iter__tcp *ctx)
 	state = RD(sk, __sk_common.skc_state);
 	if (!state_is_full(state) || state == ST_LISTEN || state == ST_CLOSE || !flow_get(&f, sk))
 		return 0;
-	if ((f.t->bits & TRACK_DONE) || !conn_passes(f.c, &f.e))
+	sock_ends(&e, sk, 1);
+	if ((f.t->bits & TRACK_DONE) || !conn_passes(f.c, &e))
 		return 0;
 	__builtin_memset(&l, 0, sizeof(l));
 	if (!seq_has_room(ctx->meta->seq, sizeof(l))) {
@@ -363,7 +361,7 @@ int life_open(struct bpf_iter__tcp *ctx)
 	l.hdr.len = sizeof(l);
 	l.hdr.hook = HOOK_LIFE;
 	l.hdr.mono_ns = now;
-	life_fill(&l, sk, f.c, f.t, &f.e, now);
+	life_fill(&l, sk, f.c, f.t, &e, now);
 	l.state = state;
 	bpf_seq_write(ctx->meta->seq, &l, sizeof(l));
 	return 0;

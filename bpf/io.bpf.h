@@ -72,7 +72,7 @@ int TP_PROG(recv_space_tp, struct sock *sk)
 	return on_io(sk);
 }
 
-static __always_inline void track_accepted(struct sock *sk, struct conn *c, const struct ev_ends *e)
+static __always_inline void track_accepted(struct conn *c)
 {
 	struct track *t = track_of(c);
 
@@ -80,7 +80,7 @@ static __always_inline void track_accepted(struct sock *sk, struct conn *c, cons
 		return;
 	t->accept_ns = bpf_ktime_get_ns();
 	if (cfg.emit_latency && t->est_ns)
-		lat_add(c, e, lat_part(t, PART_ACCEPTQ), t->accept_ns, t->est_ns);
+		lat_add(c, lat_part(t, PART_ACCEPTQ), t->accept_ns, t->est_ns);
 }
 
 static __always_inline int on_accept(struct sock *sk)
@@ -107,7 +107,7 @@ static __always_inline int on_accept(struct sock *sk)
 	if (!TRACK_WANTED)
 		return 0;
 	sock_ends(&e, sk, 1);
-	track_accepted(sk, c, &e);
+	track_accepted(c);
 	return 0;
 }
 

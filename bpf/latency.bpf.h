@@ -31,8 +31,13 @@ static __always_inline __u8 lat_part(const struct track *t, enum ev_part part)
 	return part | has << LAT_HAS_SHIFT;
 }
 
-static __always_inline void lat_tell(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
-				     __u64 ns)
+/* The connection's socket: of one that a hook's socket has led to. */
+static __always_inline struct sock *conn_sock(const struct conn *c)
+{
+	return sock_as((void *)c->sk);
+}
+
+static __always_inline void lat_tell(struct conn *c, __u8 part, __u64 now, __u64 ns)
 {
 	struct ev_latency *l = emit_reserve(HOOK_LATENCY, EV_LATENCY, sizeof(*l));
 
@@ -40,7 +45,7 @@ static __always_inline void lat_tell(struct conn *c, const struct ev_ends *e, __
 		return;
 	l->hdr.mono_ns = now;
 	who_copy(&l->who, c);
-	l->ends = *e;
+	sock_ends(&l->ends, conn_sock(c), 1);
 	l->count = 1;
 	l->sum_ns = l->min_ns = l->max_ns = ns;
 	l->part = part & LAT_PART_MASK;
@@ -56,7 +61,7 @@ static __always_inline struct lat_value *lat_get(const struct lat_key *k, __u32 
 }
 
 /* Made empty, and filled in where it is: it is too large for the stack of 5.10. */
-static __noinline void lat_new(struct conn *c, const struct ev_ends *e, const struct lat_key *k, __u32 turn)
+static __noinline void lat_new(struct conn *c, const struct lat_key *k, __u32 turn)
 {
 	static const struct lat_value none = { .min = ~0ULL };
 	struct lat_value *v;
@@ -70,37 +75,56 @@ static __noinline void lat_new(struct conn *c, const struct ev_ends *e, const st
 	if (v) {
 		v->owner_turn = c->writes_done;
 		who_copy(&v->who, c);
-		v->ends = *e;
+		sock_ends(&v->ends, conn_sock(c), 1);
 	}
 	RETURN_NOTHING;
 }
 
-/* One wait, from `since` to `now`. */
-static __always_inline void lat_add_body(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
-			      __u64 since)
+/* As conn_passes(), with the ends found out only if they are asked for. */
+static __always_inline int lat_passes(struct conn *c)
+{
+	struct ev_ends e;
+
+	if (!cfg.filter.used || c->verdict == VERDICT_PASS)
+		return 1;
+	if (c->verdict == VERDICT_REJECT)
+		return 0;
+	sock_ends(&e, conn_sock(c), 1);
+	return conn_passes(c, &e);
+}
+
+/*
+ * One wait, from `since` to `now`, of the connection with this number.  A global
+ * function with numbers for arguments is verified once, and not on each of the ways to each
+ * of its callers, of which some are loops.
+ */
+__attribute__((weak)) __noinline int lat_wait(__u32 num, __u32 part, __u64 now, __u64 since)
 {
 	/* Clocks of two CPUs may differ by some ns. */
 	__u64 ns = (__s64)(now - since) > 0 ? now - since : 0;
-	struct lat_key k = { .conn = c->who.conn, .pid = c->who.pid, .part = part };
 	__u32 turn = *(volatile __u32 *)&lat_turn;
+	struct conn *c = conn_at(num);
+	struct lat_key k = { .part = part };
 	struct lat_value *v;
 
-	if (!conn_passes(c, e))
-		return;
+	if (!c || !lat_passes(c))
+		return 0;
 	if (cfg.outlier_ns) {
 		if (ns > cfg.outlier_ns)
-			lat_tell(c, e, part, now, ns);
-		return;
+			lat_tell(c, part, now, ns);
+		return 0;
 	}
+	k.conn = c->who.conn;
+	k.pid = c->who.pid;
 	k.bucket = lat_bucket(ns);
 	v = lat_get(&k, turn);
 	if (!v) {
-		lat_new(c, e, &k, turn);
+		lat_new(c, &k, turn);
 		v = lat_get(&k, turn);
 	}
 	if (!v) {
 		count_lost(HOOK_LATENCY);
-		return;
+		return 0;
 	}
 	__sync_fetch_and_add(&v->count, 1);
 	__sync_fetch_and_add(&v->sum, ns);
@@ -108,18 +132,16 @@ static __always_inline void lat_add_body(struct conn *c, const struct ev_ends *e
 		v->min = ns;
 	if (ns > v->max)
 		v->max = ns;
+	return 0;
 }
 
-static __noinline void lat_add(struct conn *c, const struct ev_ends *e, __u8 part, __u64 now,
-			      __u64 since)
+static __always_inline void lat_add(const struct conn *c, __u8 part, __u64 now, __u64 since)
 {
-	lat_add_body(c, e, part, now, since);
-	RETURN_NOTHING;
+	lat_wait(c->num, part, now, since);
 }
 
 /* Everything before `upto` was transmitted: what of it was marked has waited so long. */
-static __always_inline void sendq_done(struct conn *c, struct track *t,
-				       const struct ev_ends *e, __u32 upto, __u64 now)
+static __always_inline void sendq_done(struct conn *c, struct track *t, __u32 upto, __u64 now)
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = DIR_OUT };
 	struct marks *q;
@@ -127,7 +149,7 @@ static __always_inline void sendq_done(struct conn *c, struct track *t,
 
 	if (!t->tx.ns || !seq_before(t->tx.seq, upto))
 		return;
-	lat_add(c, e, lat_part(t, PART_SENDQ), now, t->tx.ns);
+	lat_add(c, lat_part(t, PART_SENDQ), now, t->tx.ns);
 	t->tx.ns = 0;
 	q = bpf_map_lookup_elem(&marks, &k);
 	if (!q)
@@ -136,7 +158,7 @@ static __always_inline void sendq_done(struct conn *c, struct track *t,
 	for (i = 0; i < MARKS_OUT && i < n; i++) {
 		if (!seq_before(q->m[i].seq, upto))
 			break;
-		lat_add(c, e, lat_part(t, PART_SENDQ), now, q->m[i].ns);
+		lat_add(c, lat_part(t, PART_SENDQ), now, q->m[i].ns);
 	}
 	if (i < MARKS_OUT && i < n)
 		t->tx = q->m[i];
@@ -187,8 +209,8 @@ static __always_inline int lat_same_call(struct sock *sk, struct track *t)
  * The process has read up to `copied`: the wait of the byte it began with, if
  * this is the call's first piece.
  */
-static __always_inline void recvq_done(struct conn *c, struct track *t, const struct ev_ends *e,
-				       int same_call, __u32 copied, __u32 rcv_nxt, __u64 now)
+static __always_inline void recvq_done(struct conn *c, struct track *t, int same_call,
+				       __u32 copied, __u32 rcv_nxt, __u64 now)
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = DIR_IN };
 	struct marks *q;
@@ -196,7 +218,7 @@ static __always_inline void recvq_done(struct conn *c, struct track *t, const st
 	if (!t->rx.ns || !seq_before(t->rx.seq, copied))
 		return;
 	if (!same_call)
-		lat_add(c, e, lat_part(t, PART_RECVQ), now, t->rx.ns);
+		lat_add(c, lat_part(t, PART_RECVQ), now, t->rx.ns);
 	q = bpf_map_lookup_elem(&marks, &k);
 	if (copied == rcv_nxt) {
 		t->rx.ns = 0;
@@ -227,8 +249,7 @@ static __always_inline void recvq_done(struct conn *c, struct track *t, const st
 
 /* In-order data is about to be queued (tcp_rcv_established() and the like). */
 static __always_inline void lat_on_arrival(struct sock *sk, struct conn *c, struct track *t,
-					   const struct ev_ends *e, __u32 rcv_nxt, __u32 copied,
-					   __u64 now)
+					   __u32 rcv_nxt, __u32 copied, __u64 now)
 {
 	if (rcv_nxt == copied && t->rx.ns) {
 		struct marks_key k = { .conn = c->who.conn, .dir = DIR_IN };
@@ -242,38 +263,37 @@ static __always_inline void lat_on_arrival(struct sock *sk, struct conn *c, stru
 		t->bits &= ~TRACK_SENT;
 		/* Before the whole question has left there is no answer. */
 		if (t->sent_ns && t->tx_nxt == RD((struct tcp_sock *)sk, write_seq))
-			lat_add(c, e, lat_part(t, PART_PEER), now, t->sent_ns);
+			lat_add(c, lat_part(t, PART_PEER), now, t->sent_ns);
 	}
 }
 
 /* Karn's rule: what was sent again has no round-trip time. */
 static __always_inline void lat_on_ack(struct sock *sk, struct conn *c, struct track *t,
-				       const struct ev_ends *e, __u32 ack, __u64 now)
+				       __u32 ack, __u64 now)
 {
 	if (!t->rtt.ns || seq_before(ack, t->rtt.seq))
 		return;
 	if (RD((struct tcp_sock *)sk, total_retrans) == t->rtt_retrans)
-		lat_add(c, e, lat_part(t, PART_NETWORK), now, t->rtt.ns);
+		lat_add(c, lat_part(t, PART_NETWORK), now, t->rtt.ns);
 	t->rtt.ns = 0;
 }
 
 static __always_inline void lat_on_read(struct sock *sk, struct conn *c, struct track *t,
-					const struct ev_ends *e, __u32 copied, __u32 rcv_nxt, __u64 now)
+					__u32 copied, __u32 rcv_nxt, __u64 now)
 {
 	if (t->copied == copied)
 		return; /* MSG_PEEK, or nothing was there */
 	t->copied = copied;
-	recvq_done(c, t, e, lat_same_call(sk, t), copied, rcv_nxt, now);
+	recvq_done(c, t, lat_same_call(sk, t), copied, rcv_nxt, now);
 	t->read_ns = now;
 }
 
 /* Our answer to what was read. */
-static __always_inline void lat_answers(struct conn *c, struct track *t, const struct ev_ends *e,
-					__u64 now)
+static __always_inline void lat_answers(struct conn *c, struct track *t, __u64 now)
 {
 	if (!t->read_ns)
 		return;
-	lat_add(c, e, lat_part(t, PART_OWN), now, t->read_ns);
+	lat_add(c, lat_part(t, PART_OWN), now, t->read_ns);
 	t->read_ns = 0;
 }
 
@@ -282,20 +302,20 @@ static __always_inline void lat_answers(struct conn *c, struct track *t, const s
  * piece of a call, whose first one counts.
  */
 static __always_inline void lat_on_send(struct sock *sk, struct conn *c, struct track *t,
-					const struct ev_ends *e, int repeats, __u64 now)
+					int repeats, __u64 now)
 {
 	__u32 seq = RD((struct tcp_sock *)sk, write_seq);
 
 	if (repeats && t->in_send)
 		return;
 	t->in_send = repeats;
-	lat_answers(c, t, e, now);
+	lat_answers(c, t, now);
 	mark_send(c, &t->tx, seq, now);
 }
 
 /* Data goes to the device: `seq` to `end`. */
 static __always_inline void lat_on_xmit(struct sock *sk, struct conn *c, struct track *t,
-					const struct ev_ends *e, __u32 seq, __u32 end, __u64 now)
+					__u32 seq, __u32 end, __u64 now)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
@@ -304,8 +324,8 @@ static __always_inline void lat_on_xmit(struct sock *sk, struct conn *c, struct 
 	t->tx_nxt = end;
 	t->sent_ns = now;
 	t->bits |= TRACK_SENT;
-	lat_answers(c, t, e, now); /* where send() is not seen */
-	sendq_done(c, t, e, end, now);
+	lat_answers(c, t, now); /* where send() is not seen */
+	sendq_done(c, t, end, now);
 	if (!t->rtt.ns && RD(sk, __sk_common.skc_state) == ST_ESTABLISHED) {
 		t->rtt.seq = end;
 		t->rtt.ns = now;

@@ -112,7 +112,7 @@ static __always_inline void track_state(struct sock *sk, struct conn *c, const s
 		t->est_ns = now;
 		t->tx_nxt = RD((struct tcp_sock *)sk, snd_nxt);
 		if (cfg.emit_latency && t->begin_ns)
-			lat_add(c, e, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
+			lat_add(c, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
 	}
 	life_on_close(sk, t, old, new);
 	if (new == ST_CLOSE)
