@@ -145,6 +145,7 @@ static __always_inline void sendq_done(struct conn *c, struct track *t, __u32 up
 {
 	struct marks_key k = { .conn = c->who.conn, .dir = DIR_OUT };
 	struct marks *q;
+	struct mark *m;
 	__u32 i = 0, n;
 
 	if (!t->tx.ns || !seq_before(t->tx.seq, upto))
@@ -156,12 +157,14 @@ static __always_inline void sendq_done(struct conn *c, struct track *t, __u32 up
 		return;
 	n = q->n;
 	for (i = 0; i < MARKS_OUT && i < n; i++) {
-		if (!seq_before(q->m[i].seq, upto))
+		m = mark_at(q, i);
+		if (!m || !seq_before(m->seq, upto))
 			break;
-		lat_add(c, lat_part(t, PART_SENDQ), now, q->m[i].ns);
+		lat_add(c, lat_part(t, PART_SENDQ), now, m->ns);
 	}
-	if (i < MARKS_OUT && i < n)
-		t->tx = q->m[i];
+	m = mark_at(q, i);
+	if (i < MARKS_OUT && i < n && m)
+		t->tx = *m;
 	if (i + 1 >= n) {
 		bpf_map_delete_elem(&marks, &k);
 		return;
@@ -169,10 +172,11 @@ static __always_inline void sendq_done(struct conn *c, struct track *t, __u32 up
 	/* What is left moves to the front. */
 	for (__u32 to = 0; to < MARKS_OUT; to++) {
 		__u32 from = to + i + 1;
+		struct mark *left = mark_at(q, from);
 
-		if (from >= MARKS_OUT || from >= n)
+		if (from >= MARKS_OUT || from >= n || !left)
 			break;
-		q->m[to] = q->m[from & (MARKS_OUT - 1)];
+		q->m[to] = *left;
 	}
 	q->n = n - i - 1;
 }
