@@ -111,8 +111,8 @@ static __always_inline void track_state(struct sock *sk, struct conn *c, const s
 	if (new == ST_ESTABLISHED || (old == ST_SYN_RECV && !t->est_ns)) {
 		t->est_ns = now;
 		t->tx_nxt = RD((struct tcp_sock *)sk, snd_nxt);
-		if (cfg.emit_latency && t->begin_ns)
-			lat_add(c, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
+		if (cfg.emit_latency && t->begin_ns && conn_passes(c, e))
+			lat_wait(c->num, lat_part(t, PART_HANDSHAKE), now, t->begin_ns);
 	}
 	life_on_close(sk, t, old, new);
 	if (new == ST_CLOSE)
