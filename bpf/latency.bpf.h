@@ -170,16 +170,7 @@ static __always_inline void sendq_done(struct conn *c, struct track *t, __u32 up
 		bpf_map_delete_elem(&marks, &k);
 		return;
 	}
-	/* What is left moves to the front. */
-	for (__u32 to = 0; to < MARKS_OUT; to++) {
-		__u32 from = to + i + 1;
-		struct mark *left = mark_at(q, from);
-
-		if (from >= MARKS_OUT || from >= n || !left)
-			break;
-		q->m[to] = *left;
-	}
-	q->n = n - i - 1;
+	marks_shift(k.conn, i + 1);
 }
 
 /* A thread is about to make a call that may read, or has made one. */
@@ -211,6 +202,39 @@ static __always_inline int lat_same_call(struct sock *sk, struct track *t)
 }
 
 /*
+ * Up to MARKS_STEP marks at or before `copied`, the first unread byte, are done with, and that
+ * byte came with the last of them.  0: there are no more.
+ */
+__attribute__((weak)) __noinline int recvq_step(__u32 num, __u32 copied)
+{
+	struct conn *c = conn_at(num);
+	struct track *t = c ? track_of(c) : 0;
+	struct marks_key k = { .dir = DIR_IN };
+	struct marks *q;
+
+	if (!t)
+		return 0;
+	k.conn = t->conn;
+	q = bpf_map_lookup_elem(&marks, &k);
+	for (__u32 i = 0; q && i < MARKS_STEP; i++) {
+		__u32 head = *(volatile __u32 *)&q->head;
+		struct mark *m = mark_at(q, head);
+
+		if (!m || !q->n || seq_before(copied, m->seq))
+			return 0;
+		t->rx.ns = m->ns;
+		t->rx.span = m->span;
+		if (m->seq != copied) {
+			t->rx.ns += span_half(m);
+			t->rx.span = 0;
+		}
+		q->head = head + 1;
+		q->n--;
+	}
+	return q != 0;
+}
+
+/*
  * The process has read up to `copied`: the wait of the byte it began with, if
  * this is the call's first piece.
  */
@@ -231,25 +255,13 @@ static __always_inline void recvq_done(struct conn *c, struct track *t, int same
 			bpf_map_delete_elem(&marks, &k);
 		return;
 	}
-	/* Now another byte is the first unread one: it came with the last mark at or before it. */
+	/* Now another byte is the first unread one. */
 	t->rx.seq = copied;
 	t->rx.ns += span_half(&t->rx);
 	t->rx.span = 0;
-	for (__u32 i = 0; q && i < MARKS; i++) {
-		__u32 head = *(volatile __u32 *)&q->head;
-		struct mark *m = mark_at(q, head);
-
-		if (!m || !q->n || seq_before(copied, m->seq))
+	for (__u32 i = 0; q && i < MARKS; i += MARKS_STEP)
+		if (!recvq_step(c->num, copied))
 			break;
-		t->rx.ns = m->ns;
-		t->rx.span = m->span;
-		if (m->seq != copied) {
-			t->rx.ns += span_half(m);
-			t->rx.span = 0;
-		}
-		q->head = head + 1;
-		q->n--;
-	}
 }
 
 /* In-order data is about to be queued (tcp_rcv_established() and the like). */

@@ -42,36 +42,33 @@ static __always_inline int mark_near(struct mark *m, __u64 now)
 }
 
 /*
- * Makes room: neighbours become one whose span is less than a tenth of how long
- * they have waited by now, so that no byte's wait is off by more than 5 %, or 1 ms.
- * With MARKS marks that holds for backlogs of an hour; where it does not make
- * room, the spans may double.
+ * Loops over many marks are made of steps: the verifier follows a loop round by round, but a
+ * global function once, however often it is called.
+ */
+#define MARKS_STEP 16
+
+/*
+ * Of marks_compact(): the marks from the place `from` behind the oldest one on.
  *
  * `to` lies in memory, where the verifier does not follow it: a variable would
  * have another value on each of the loop's paths.
  */
-__attribute__((weak)) __noinline int marks_compact(__u64 conn, __u64 now)
+__attribute__((weak)) __noinline int marks_merge(__u64 conn, __u64 now, __u32 from)
 {
 	struct marks_key k = { .conn = conn, .dir = DIR_IN };
 	struct marks *q = bpf_map_lookup_elem(&marks, &k);
-	struct mark *a;
 	__u32 head, n;
 
 	if (!q)
 		return 0;
 	head = q->head;
 	n = q->n;
-	a = mark_at(q, head);
-	if (!a || !n)
-		return 0;
-	q->m[0] = *a;
-	q->to = 0;
-	for (__u32 i = 1; i < MARKS && i < n; i++) {
+	for (__u32 i = 0; i < MARKS_STEP && from + i < n; i++) {
 		__u32 to = *(volatile __u32 *)&q->to;
-		struct mark *b = mark_at(q, head + i), *next = mark_at(q, to + 1);
+		struct mark *a = mark_at(q, to), *b = mark_at(q, head + from + i);
+		struct mark *next = mark_at(q, to + 1);
 		__u64 end, whole, most;
 
-		a = mark_at(q, to);
 		if (!a || !b || !next)
 			break;
 		end = b->ns + ((__u64)b->span << SPAN_SHIFT);
@@ -86,10 +83,58 @@ __attribute__((weak)) __noinline int marks_compact(__u64 conn, __u64 now)
 			q->to = to + 1;
 		}
 	}
+	return 0;
+}
+
+/*
+ * Makes room: neighbours become one whose span is less than a tenth of how long
+ * they have waited by now, so that no byte's wait is off by more than 5 %, or 1 ms.
+ * With MARKS marks that holds for backlogs of an hour; where it does not make
+ * room, the spans may double.
+ */
+__attribute__((weak)) __noinline int marks_compact(__u64 conn, __u64 now)
+{
+	struct marks_key k = { .conn = conn, .dir = DIR_IN };
+	struct marks *q = bpf_map_lookup_elem(&marks, &k);
+	struct mark *a;
+	__u32 n;
+
+	if (!q)
+		return 0;
+	n = q->n;
+	a = mark_at(q, q->head);
+	if (!a || !n)
+		return 0;
+	q->m[0] = *a;
+	q->to = 0;
+	for (__u32 from = 1; from < MARKS && from < n; from += MARKS_STEP)
+		marks_merge(conn, now, from);
 	q->head = 0;
 	q->n = q->to + 1;
 	if (q->n > MARKS - MARKS / 8 && q->loose < 15)
 		q->loose++;
+	return 0;
+}
+
+/* The first `gone` send()s have left: what is left moves to the front. */
+__attribute__((weak)) __noinline int marks_shift(__u64 conn, __u32 gone)
+{
+	struct marks_key k = { .conn = conn, .dir = DIR_OUT };
+	struct marks *q = bpf_map_lookup_elem(&marks, &k);
+	__u32 n;
+
+	if (!q)
+		return 0;
+	n = q->n;
+	for (__u32 to = 0; to < MARKS_OUT; to++) {
+		__u32 from = to + gone;
+		struct mark *left = mark_at(q, from);
+
+		if (from >= MARKS_OUT || from >= n || !left)
+			break;
+		q->m[to] = *left;
+	}
+	q->n = n - gone;
 	return 0;
 }
 
