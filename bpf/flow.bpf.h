@@ -9,6 +9,7 @@
 #define TCPLENS_FLOW_BPF_H
 
 #include "keep.bpf.h"
+#include "ghost.bpf.h"
 #include "latency.bpf.h"
 #include "life.bpf.h"
 #include "packet.bpf.h"
@@ -97,12 +98,26 @@ int TP_PROG(flow_segment_tp, struct sock *sk, struct sk_buff *skb)
 	return on_segment(sk, skb);
 }
 
+static __always_inline void adopt_before_change(struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	struct ev_ends e;
+
+	if (!c || !(c->known & CONN_CHILD))
+		return;
+	sock_ends(&e, sk, 1);
+	adopt_early(c, sk, &e);
+}
+
 static __always_inline int on_segment_other(struct sock *sk, struct sk_buff *skb)
 {
 	__u8 state = RD(sock_as(sk), __sk_common.skc_state);
 
 	if (state == ST_LISTEN || state == ST_SYN_SENT)
 		return 0;
+	/* What the handshake's last ACK brings along comes before the state change that begins the track. */
+	if (state == ST_SYN_RECV)
+		adopt_before_change(sock_as(sk));
 	return on_segment(sk, skb);
 }
 

@@ -3,7 +3,7 @@
 #ifndef TCPLENS_GHOST_BPF_H
 #define TCPLENS_GHOST_BPF_H
 
-#include "conn.bpf.h"
+#include "track.bpf.h"
 
 /*
  * A request waits for its final ACK: the listener's owner answers for it.
@@ -63,6 +63,20 @@ static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 		who_from_listener(&c->who, t->netns, t->laddr, t->lport);
 	}
 	return since;
+}
+
+/* A segment of a socket whose first state change is still to come (the handshake's last ACK; TFO). */
+static __always_inline void adopt_early(struct conn *c, struct sock *sk, const struct ev_ends *e)
+{
+	struct tuple t;
+	__u64 since;
+
+	if (!c || !(c->known & CONN_CHILD))
+		return;
+	tuple_of(&t, e, c->who.netns);
+	since = adopt_embryo(c, &t);
+	if (TRACK_WANTED && since)
+		track_add(c, sk, since);
 }
 
 #endif

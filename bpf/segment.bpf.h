@@ -77,20 +77,6 @@ static __always_inline void segment_scale(struct ev_segment *s, struct conn *c, 
 	}
 }
 
-/* A segment of a socket whose first state change is still to come (the handshake's last ACK; TFO). */
-static __always_inline void adopt_early(struct conn *c, struct sock *sk, const struct ev_ends *e)
-{
-	struct tuple t;
-	__u64 since;
-
-	if (!c || !(c->known & CONN_CHILD))
-		return;
-	tuple_of(&t, e, c->who.netns);
-	since = adopt_embryo(c, &t);
-	if (TRACK_WANTED && since)
-		track_add(c, sk, since);
-}
-
 /* A segment of a full socket. */
 static __always_inline int segment_full(struct packet *p, struct sock *sk, struct conn *c,
 					struct ev_ends *e, __u16 word, __u8 dir, enum ev_hook hook)

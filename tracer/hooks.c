@@ -58,7 +58,7 @@
 	"leaves it out); on kernels before 6.18 retransmits that this host itself drops (the drops are told)"
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
 
-#define NO_HALF "data that arrives after our own FIN, as to when it is read"
+#define NO_HALF "data that arrives with the handshake's last ACK or after our own FIN, as to when it is read"
 #define NO_CONG "the beginning of loss recovery (known one segment later)"
 #define FLOW_SEGMENT TP("flow_segment_tp", "tcp_probe")
 #define FLOW_READ TP("flow_read_tp", "tcp_rcv_space_adjust")
