@@ -53,7 +53,7 @@ static __always_inline void life_on_segment(struct sock *sk, struct track *t)
 		t->rtt_sum_us += srtt;
 		t->rtt_count++;
 	}
-	/* Where there is no tcp_cong_state_set (before 5.19), seen one segment late. */
+	/* Where there is no tcp_cong_state_set (before 5.19), seen one segment late (or at flow_retrans_tp). */
 	life_on_ca(sk, t, RD_BITS((struct inet_connection_sock *)sk, icsk_ca_state));
 }
 
@@ -314,6 +314,22 @@ int TP_PROG(flow_cong_tp, struct sock *sk, __u8 ca)
 
 	if (t)
 		life_on_ca(sock_as(sk), t, ca);
+	return 0;
+}
+
+/*
+ * Before that: a timeout's recovery has begun when its segment is sent again (tcp_retransmit_timer()),
+ * and of a peer that has fallen silent no segment comes that would tell.
+ */
+SEC("?tp_btf/tcp_retransmit_skb")
+int TP_PROG(flow_retrans_tp, struct sock *sk)
+{
+	struct conn *c = conn_get(sk);
+	struct track *t = c ? track_of(c) : 0;
+
+	sk = sock_as(sk);
+	if (t)
+		life_on_ca(sk, t, RD_BITS((struct inet_connection_sock *)sk, icsk_ca_state));
 	return 0;
 }
 

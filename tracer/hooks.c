@@ -59,12 +59,13 @@
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
 
 #define NO_HALF "data that arrives with the handshake's last ACK or after our own FIN, as to when it is read"
-#define NO_CONG "the beginning of loss recovery (known one segment later)"
+#define NO_CONG "the beginning of loss recovery (known one segment later, or when one is sent again)"
 #define FLOW_SEGMENT TP("flow_segment_tp", "tcp_probe")
 #define FLOW_READ TP("flow_read_tp", "tcp_rcv_space_adjust")
 #define FLOW_CALL TP("call_recv_tp", "sock_recv_length", .without = "")
 #define FLOW_XMIT TP("flow_xmit_tp", "net_dev_queue")
 #define FLOW_CONG TP("flow_cong_tp", "tcp_cong_state_set", .without = NO_CONG)
+#define FLOW_RETRANS TP("flow_retrans_tp", "tcp_retransmit_skb", .instead_of = "flow_cong_tp")
 #define FLOW_RESET TP("flow_reset_tp", "tcp_receive_reset")
 
 #define STATE_CHANGE TP("state_change", "inet_sock_set_state")
@@ -351,9 +352,9 @@ const struct hook hooks[] = {
 		.what = "loss recovery, and who resets",
 		.need = NEED_LIFE,
 		.progs = {
-			[BACKEND_FENTRY] = { FLOW_CONG, FLOW_RESET },
-			[BACKEND_KPROBE] = { FLOW_CONG, FLOW_RESET },
-			[BACKEND_TRACEPOINT] = { FLOW_CONG, FLOW_RESET },
+			[BACKEND_FENTRY] = { FLOW_CONG, FLOW_RETRANS, FLOW_RESET },
+			[BACKEND_KPROBE] = { FLOW_CONG, FLOW_RETRANS, FLOW_RESET },
+			[BACKEND_TRACEPOINT] = { FLOW_CONG, FLOW_RETRANS, FLOW_RESET },
 		},
 	},
 	{
