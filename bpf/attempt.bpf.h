@@ -171,7 +171,7 @@ static __noinline int attempt_tell(struct attempt *a, struct conn *c, struct ev_
 		r->has |= ATT_HAS_RETRANS;
 	r->result = a->result;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
-	emit_submit(r, HOOK_ATTEMPT);
+	emit_submit(r);
 	return 0;
 }
 

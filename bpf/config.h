@@ -97,7 +97,6 @@ struct filter {
 
 /* What the map `stats` holds per hook and CPU. */
 struct hook_stats {
-	__u64 records; /* stored in the ring */
 	__u64 lost;    /* could not be stored */
 	__u64 nested;  /* handled in the place of a run that the kernel left out (nested.bpf.h) */
 	__u64 unseen;  /* ends of connections for which no program was run, as is found out later */

@@ -57,13 +57,8 @@ static __always_inline void *emit_reserve(enum ev_hook hook, enum ev_type type, 
  * A wake-up costs, and lets the reader preempt us before our program has ended: then
  * it is left out of what other processes do meanwhile (nested.bpf.h).
  */
-static __always_inline void emit_submit(void *rec, enum ev_hook hook)
+static __always_inline void emit_submit(void *rec)
 {
-	__u32 k = hook;
-	struct hook_stats *st = bpf_map_lookup_elem(&stats, &k);
-
-	if (st)
-		st->records++;
 	bpf_ringbuf_submit(rec, *(volatile __u32 *)&reader_asleep ? 0 : BPF_RB_NO_WAKEUP);
 }
 

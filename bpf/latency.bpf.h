@@ -52,7 +52,7 @@ static __always_inline void lat_tell(struct conn *c, __u8 part, __u64 now, __u64
 	l->has = LATENCY_SINGLE | part >> LAT_HAS_SHIFT;
 	__builtin_memset(l->pad, 0, sizeof(l->pad));
 	l->owner_turn = c->writes_done;
-	emit_submit(l, HOOK_LATENCY);
+	emit_submit(l);
 }
 
 static __always_inline struct lat_value *lat_get(const struct lat_key *k, __u32 turn)

@@ -209,7 +209,7 @@ static __always_inline void life_end_body(struct sock *sk, struct conn *c, struc
 	l->err = RD(sk, sk_err);
 	l->state = old;
 	life_end_of(l, t, old);
-	emit_submit(l, HOOK_LIFE);
+	emit_submit(l);
 }
 
 __attribute__((unused)) static __noinline void life_end(struct sock *sk, struct conn *c, struct track *t,

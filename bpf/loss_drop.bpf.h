@@ -150,7 +150,7 @@ int TP_PROG(loss_drop, struct sk_buff *skb, void *location)
 		r->reason = reason;
 		r->has |= TROUBLE_HAS_REASON;
 	}
-	emit_submit(r, HOOK_LOSS);
+	emit_submit(r);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ int TP_PROG(loss_reset_out, struct sock *sk, struct sk_buff *skb)
 	r->reason = reason;
 	if (cfg.reset_reason)
 		r->has |= TROUBLE_HAS_REASON;
-	emit_submit(r, HOOK_LOSS);
+	emit_submit(r);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ int TP_PROG(loss_reset_in, struct sock *sk)
 	about_sock(&a, sk, DIR_IN);
 	r = trouble_new(&a, EV_RESET, 0);
 	if (r)
-		emit_submit(r, HOOK_LOSS);
+		emit_submit(r);
 	return 0;
 }
 

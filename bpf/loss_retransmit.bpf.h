@@ -87,7 +87,7 @@ static __always_inline int on_retransmit(struct sock *sk, struct sk_buff *skb, i
 	r->cwnd_before = ca >= CA_RECOVERY ? RD(tp, prior_cwnd) : r->cwnd;
 	r->attempt = n;
 	r->err = err < 0 ? -err : 0;
-	emit_submit(r, HOOK_LOSS);
+	emit_submit(r);
 	return 0;
 }
 
@@ -115,7 +115,7 @@ int TP_PROG(loss_synack, struct sock *sk, struct request_sock *req)
 	r->segs = 1;
 	r->kind = KIND_SYNACK;
 	r->attempt = RD(req, num_retrans) + 1; /* counted behind this (inet_rtx_syn_ack()) */
-	emit_submit(r, HOOK_LOSS);
+	emit_submit(r);
 	return 0;
 }
 

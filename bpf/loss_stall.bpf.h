@@ -41,7 +41,7 @@ static SUBPROG int stall_tell(struct sock *sk, __u8 dir, __u64 since_ns, __u64 c
 	r->span_ns = now > since_ns ? now - since_ns : 0;
 	if (ended)
 		r->has |= TROUBLE_STALL_ENDED;
-	emit_submit(r, HOOK_LOSS);
+	emit_submit(r);
 	return 0;
 }
 

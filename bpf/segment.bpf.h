@@ -124,7 +124,7 @@ static __always_inline int segment_full(struct packet *p, struct sock *sk, struc
 	/* Until both SYNs have been processed the scales may still change. */
 	if (c && (state == ST_SYN_SENT || state == ST_SYN_RECV))
 		c->known &= ~CONN_WSCALE;
-	emit_submit(s, hook);
+	emit_submit(s);
 	return 0;
 }
 
@@ -176,7 +176,7 @@ static __always_inline int segment_bare(struct packet *p, struct conn *g, const 
 	if (!s)
 		return 0;
 	segment_bare_fill(s, p, g, e, netns, word, dir, state);
-	emit_submit(s, hook);
+	emit_submit(s);
 	return 0;
 }
 

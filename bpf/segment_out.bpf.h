@@ -125,7 +125,7 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 				who_copy(&s->who, g);
 				segment_bases(s, g, DIR_IN);
 			}
-			emit_submit(s, HOOK_SEG_IN);
+			emit_submit(s);
 		}
 	}
 	bpf_map_delete_elem(&parked, t);

@@ -29,7 +29,7 @@ static __always_inline void emit_state(struct conn *c, const struct ev_ends *e, 
 	s->in_old_ns = since && at > since ? at - since : 0;
 	s->has = since ? STATE_HAS_IN_OLD : STATE_PARTIAL;
 	__builtin_memset(s->pad, 0, sizeof(s->pad));
-	emit_submit(s, HOOK_STATE);
+	emit_submit(s);
 }
 
 /* What segments that still come after the end are told apart by: the former owner stays known. */
