@@ -104,6 +104,9 @@ static __always_inline int is_for_listener(struct sock *lsk, const struct ev_end
 	return !have[0] && (!have[1] || (__u32)have[1] == bpf_htonl(0xffff)) && !(have[1] >> 32);
 }
 
+/* Is it a first SYN?  In segment_in.bpf.h, whose programs read faster (read.bpf.h). */
+int is_syn_received(__u64 skb_num);
+
 /* Of a packet that is a first SYN: its ends and number.  A scope of its own, for the stack's sake. */
 static __always_inline int syn_of(struct sk_buff *skb, struct ev_ends *e, __u32 *seq)
 {
@@ -132,7 +135,7 @@ static __always_inline int on_syn(struct sk_buff *skb)
 	__u32 seq, *told;
 	__u64 *v;
 
-	if (!syn_of(skb, &e, &seq))
+	if (!is_syn_received(number_of(skb)) || !syn_of(skb, &e, &seq))
 		return 0;
 	k.netns = net_inum(BPF_CORE_READ(skb, dev, nd_net.net));
 	k.port = e.lport;

@@ -25,6 +25,9 @@ struct stalls_map {
 };
 struct stalls_map stalls SEC(".maps");
 
+/* How many there are: usually none, and then nothing has to be looked up for each segment. */
+static volatile __u32 stalls_open;
+
 /* `ended`: the window has opened, or its connection has ended; else tracing does. */
 static SUBPROG int stall_tell(struct sock *sk, __u8 dir, __u64 since_ns, __u64 conn, __u8 ended)
 {
@@ -56,8 +59,10 @@ static __always_inline void stall_end(struct sock *sk, __u8 dir, __u8 ended)
 	since_ns = st->since_ns;
 	conn = st->conn;
 	/* Two CPUs may come here: one of them deletes it. */
-	if (!bpf_map_delete_elem(&stalls, &k))
-		stall_tell(sk, dir, since_ns, conn, ended);
+	if (bpf_map_delete_elem(&stalls, &k))
+		return;
+	__sync_fetch_and_add(&stalls_open, -1);
+	stall_tell(sk, dir, since_ns, conn, ended);
 }
 
 /* Of its own, so that its callers' stack has room: 512 bytes with all that they call. */
@@ -72,7 +77,12 @@ static SUBPROG int stall_begin(struct sock *sk, __u8 dir)
 	c = conn_get_or_add(sk);
 	st.conn = c ? c->who.conn : 0;
 	st.since_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&stalls, &k, &st, BPF_NOEXIST) && !bpf_map_lookup_elem(&stalls, &k))
+	/* First, so that it is never taken for none. */
+	__sync_fetch_and_add(&stalls_open, 1);
+	if (!bpf_map_update_elem(&stalls, &k, &st, BPF_NOEXIST))
+		return 0;
+	__sync_fetch_and_add(&stalls_open, -1);
+	if (!bpf_map_lookup_elem(&stalls, &k))
 		count_lost(HOOK_LOSS); /* the map is full */
 	return 0;
 }
@@ -81,10 +91,10 @@ static __always_inline void window_seen(struct sock *sk, __u8 dir, const struct 
 {
 	if ((packet_word(p) & (TF_SYN | TF_RST | TF_ACK)) != TF_ACK)
 		return;
-	if (packet_window(p))
-		stall_end(sk, dir, 1);
-	else
+	if (!packet_window(p))
 		stall_begin(sk, dir);
+	else if (stalls_open)
+		stall_end(sk, dir, 1);
 }
 
 /* In tcp_rcv_established(), skb->data is the TCP header. */
@@ -93,24 +103,28 @@ int TP_PROG(loss_window_in, struct sock *sk, struct sk_buff *skb)
 {
 	struct packet p = {};
 
-	packet_set_tcp(&p, RD(skb, data));
-	window_seen(sk, DIR_OUT, &p);
+	packet_set_tcp(&p, RD(AS(struct sk_buff, skb), data));
+	window_seen(sock_as(sk), DIR_OUT, &p);
 	return 0;
 }
 
 SEC("?tp_btf/net_dev_queue")
 int BPF_PROG(loss_window_out, struct sk_buff *skb)
 {
-	struct sock *sk = RD(skb, sk);
 	struct packet p = {};
+	struct sock *sk;
 	__u8 state;
 
+	skb = AS(struct sk_buff, skb);
+	sk = RD(skb, sk);
 	if (!sk)
 		return 0;
+	sk = sock_as(sk);
 	state = RD(sk, __sk_common.skc_state);
 	if (!state_is_full(state) || state == ST_LISTEN || state == ST_CLOSE || !sock_is_tcp(sk))
 		return 0;
-	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0 || skb_netns(skb) != sock_netns(sk))
+	if (packet_parse(&p, skb, RD(skb, network_header)) <= 0 ||
+	    skb_net(skb) != RD(sk, __sk_common.skc_net.net))
 		return 0;
 	window_seen(sk, DIR_IN, &p);
 	return 0;
@@ -120,6 +134,9 @@ int BPF_PROG(loss_window_out, struct sk_buff *skb)
 SEC("?tp_btf/tcp_destroy_sock")
 int TP_PROG(loss_gone, struct sock *sk)
 {
+	if (!stalls_open)
+		return 0;
+	sk = sock_as(sk);
 	stall_end(sk, DIR_OUT, 1);
 	stall_end(sk, DIR_IN, 1);
 	return 0;

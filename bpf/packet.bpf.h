@@ -216,6 +216,14 @@ static __always_inline int packet_parse(struct packet *p, struct sk_buff *skb, _
 	return 1;
 }
 
+/* Where its device is; NULL: it has none (any more). */
+static __always_inline struct net *skb_net(struct sk_buff *skb)
+{
+	struct net_device *dev = RD(skb, dev);
+
+	return dev ? RD(AS(struct net_device, dev), nd_net.net) : 0;
+}
+
 #define MAC_LEN_MAX (ETH_HLEN + 8) /* two VLAN tags */
 
 /*

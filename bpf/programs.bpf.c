@@ -2,9 +2,8 @@
 /*
  * The programs that run often.
  *
- * One object, because only one may refer to a kernel function: libbpf's linker
- * before 1.3 fails on a second one ("failed to resolve size of underlying
- * type").  The rest, which runs far less often, reads the portable way.
+ * They read directly what can be read so (read.bpf.h).  The rest, which runs far less
+ * often, reads the portable way.
  */
 #define DIRECT_READS 1
 #include "conn_make.bpf.h"
@@ -13,4 +12,5 @@
 #include "state.bpf.h"
 #include "io.bpf.h"
 #include "flow.bpf.h"
+#include "loss_stall.bpf.h"
 #include "seed.bpf.h"

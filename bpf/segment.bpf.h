@@ -186,11 +186,4 @@ static __always_inline __u8 bare_state(const struct conn *g)
 	return g ? g->state : 0;
 }
 
-static __always_inline struct net *skb_net(struct sk_buff *skb)
-{
-	struct net_device *dev = RD(skb, dev);
-
-	return dev ? RD(AS(struct net_device, dev), nd_net.net) : 0;
-}
-
 #endif

@@ -26,6 +26,15 @@ static __always_inline int is_first_syn(__u16 word)
 	return (word & (TF_SYN | TF_ACK | TF_RST)) == TF_SYN;
 }
 
+/* For attempt_syn(), which is run for each packet, and looks closer at few of them. */
+__noinline int is_syn_received(__u64 skb_num)
+{
+	struct sk_buff *skb = AS(struct sk_buff, (void *)skb_num);
+	struct packet p = {};
+
+	return packet_parse(&p, skb, RD(skb, data) - RD(skb, head)) > 0 && is_first_syn(packet_word(&p));
+}
+
 /*
  * Not in any table.  A SYN may be for a listener here or for another machine:
  * it is kept until an answer leaves (unpark()) or it is dropped for want of a
