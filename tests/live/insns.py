@@ -2,9 +2,11 @@
 """
 The guest's side of tests/vm/insns: instructions per round trip, without a
 tracer and beside each of these; with --peers, beside tools of libbpf-tools, too,
-and per connection that is made and closed.
+and per connection that is made and closed.  With --hooks instead: of a run of
+each program, by --stats, whose clock counts instructions here.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -32,6 +34,10 @@ TRIP_PEERS = (("tcprtt", ("tcprtt", "-i", "100000")),)
 CONNECTION_RUNS = (("connect", ("connect",)), ("states", ("states",)), ("life", ("life",)))
 CONNECTION_PEERS = (("tcpconnect", ("tcpconnect",)), ("tcptracer", ("tcptracer",)), ("tcpstates", ("tcpstates",)),
                     ("tcplife", ("tcplife",)))
+
+# Whose programs are told one by one, beside round trips and beside connections.
+HOOK_RUNS = ("trace", "life", "latency", "connect", "loss")
+FEW = 50  # runs, of which a mean says nothing: all that is rare
 
 
 def count(ns, *opts):
@@ -86,6 +92,27 @@ def tcplens(command, *opts):
     return start
 
 
+def hooks(ns, command, *opts):
+    """Prints the mean of each program's runs, with the reading of the clock around them."""
+    with open(os.devnull, "wb") as null:
+        tl = Tcplens(command, "--stats", json=True, stdout=null)
+    try:
+        count(ns, *opts)
+        tl.signal(signal.SIGINT)
+        tl.wait()
+        said = next(line for line in tl.err.splitlines() if line.startswith(b'{"stats"'))
+    finally:
+        tl.close()
+    seen = {}
+    for p in json.loads(said)["programs"]:
+        name = f"{command}, {'connections' if opts else 'round trips'}: {p['hook']} {p['target']}"
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            name += f" ({seen[name]})"
+        if p["runs"] >= FEW:
+            print(f"insns {name}: {p['run_ns'] // p['runs']}", flush=True)
+
+
 def trips(ns, wanted):
     none = count(ns)
     print(f"insns none: {none}", flush=True)
@@ -107,9 +134,15 @@ def peers(ns, none):
 
 
 def main():
-    wanted = [a for a in sys.argv[1:] if a != "--peers"]
+    wanted = [a for a in sys.argv[1:] if not a.startswith("--")]
     ns = Ns()
     try:
+        if "--hooks" in sys.argv:
+            for command in HOOK_RUNS:
+                if not wanted or command in wanted:
+                    hooks(ns, command)
+                    hooks(ns, command, "-c")
+            return
         none = trips(ns, wanted)
         if "--peers" in sys.argv:
             if not os.path.isdir("/sys/kernel/tracing/events"):
