@@ -169,7 +169,8 @@ static void *run(void *arg)
 	int err = 0;
 
 	idle_cpu__anywhere();
-	if (o->priority && !priority_raise())
+	/* Refused there, it was for the whole session. */
+	if (o->priority && !priority_real_time())
 		idle_cpu__init(&cpu);
 	cpu_ns = thread_cpu_ns();
 	while (!err && (c = next_chunk(o))) {

@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Being scheduled also when every CPU is busy: records are lost when the reader
+ * does not run, not when the ring is small.  SCHED_FIFO 1, or where that is
+ * refused a better place among the sessions that share the CPUs.
+ */
 #ifndef TCPLENS_PRIORITY_H
 #define TCPLENS_PRIORITY_H
 
+/* SCHED_FIFO 1 for the calling thread, which its children don't inherit.  0 or a negative errno. */
+int priority_real_time(void);
+
 /*
- * Asks to be scheduled also when every CPU is busy: SCHED_FIFO 1, or a better
- * place among the session groups.  Records are lost when the reader does not
- * run, not when the ring is small.  Children do not inherit it.
- * Returns 0, or a negative errno: then nothing has changed.
+ * The highest nice value for the session that the terminal, or whoever started us, gave us (sched(7), autogroup): all its
+ * processes get it, not only we.  So it is taken back by priority_group_restore(), and by all signals that end the
+ * process but SIGKILL.  *was: the value before.  0, or a negative errno: then nothing has changed.
  */
-int priority_raise(void);
+int priority_group_raise(int *was);
+
+/* In any case, and before anybody is waited for.  Does nothing if nothing was raised. */
+void priority_group_restore(void);
+
+#define PRIORITY_GROUP_NICE (-20)
 
 #endif

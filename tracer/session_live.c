@@ -376,6 +376,26 @@ static int open_consumer(struct session *s, char *err, size_t len)
 	return consumer__open(&s->out, s->o, &info, err, len);
 }
 
+/* Shall we be scheduled before others?  Never silent: without, records may be lost. */
+static bool raise_priority(const struct session *s)
+{
+	int err, was;
+
+	if (s->o->run->no_priority)
+		return false;
+	err = priority_real_time();
+	if (!err)
+		return true;
+	if (!priority_group_raise(&was)) {
+		session_note(s->o,
+			     "no real-time priority (%s): until the end all processes of this session have nice %d (autogroup; it was %d)",
+			     strerror(-err), PRIORITY_GROUP_NICE, was);
+		return true;
+	}
+	session_note(s->o, "no real-time priority (%s): records may be lost while all CPUs are busy", strerror(-err));
+	return false;
+}
+
 /* Everything up to the first record.  0, or a negative errno with a sentence. */
 static int start(struct session *s, char *err, size_t len)
 {
@@ -404,9 +424,7 @@ static int start(struct session *s, char *err, size_t len)
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;
-	raised = !s->o->run->no_priority && !priority_raise();
-	if (!s->o->run->no_priority && !raised)
-		session_note(s->o, "no real-time priority: records may be lost while all CPUs are busy");
+	raised = raise_priority(s);
 	s->out.give_up = asked_again;
 	s->out.give_up_ctx = s;
 	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN, raised);
@@ -448,6 +466,7 @@ int session_live__run(const struct session_opts *o)
 	} else {
 		fprintf(stderr, "tcplens: %s\n", why);
 	}
+	priority_group_restore();
 	status = consumer__tell(&s.out) || err ? 1 : child__exit_status(&s.child);
 	child__stop(&s.child);
 	consumer__free(&s.out);
