@@ -142,9 +142,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->conns_max = n;
 		return 0;
 	case KEY_NO_PRIORITY:
+		o->kernel_option = "--no-priority";
 		o->no_priority = true;
 		return 0;
 	case KEY_STATS:
+		o->kernel_option = "--stats";
 		o->stats = true;
 		return 0;
 	case KEY_READY_FD:

@@ -19,7 +19,7 @@ struct opts_run {
 	int ready_fd;	 /* -1: none */
 	bool no_priority; /* stay as schedulable as anybody */
 	bool stats;	 /* tell the cost at the end */
-	const char *kernel_option; /* one that was given, and that is about hooks and buffers; NULL: none */
+	const char *kernel_option; /* one that was given, and that is about hooks, buffers and their cost; NULL: none */
 };
 
 /* The child's input is a struct opts_run; it sets the defaults itself. */

@@ -488,6 +488,8 @@ class Refused(Recorded):
         self.refuses(["trace", "-r", path, "--", "true"], "exclude each other")
         self.refuses(["trace", "-r", path, "--backend", "kprobe"], "--backend")
         self.refuses(["trace", "-r", path, "--buffer", "1M"], "--buffer")
+        self.refuses(["trace", "-r", path, "--stats"], "-r and --stats exclude each other")
+        self.refuses(["latency", "--no-priority", "-r", path], "-r and --no-priority exclude each other")
         self.refuses(["trace", "-r", path, "--cgroup", "!/"], "--cgroup")
         self.refuses(["record"], "-w")
         self.refuses(["states", "-q", "-r", only], "no state records", rc=1)
