@@ -9,6 +9,7 @@
  * prints one line "HOOK runs ns" per hook: 0 unless BPF statistics are on.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,8 +35,11 @@ static int load_empty(const struct btf *btf, const char *kind, const char *name)
 		snprintf(type, sizeof(type), "btf_trace_%s", name);
 		id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
 	} else {
-		opts.expected_attach_type = strcmp(kind, "fexit") ? BPF_TRACE_FENTRY :
-								    BPF_TRACE_FEXIT;
+		bool entry = !strcmp(kind, "fentry");
+
+		if (!entry && strcmp(kind, "fexit"))
+			return -EOPNOTSUPP;
+		opts.expected_attach_type = entry ? BPF_TRACE_FENTRY : BPF_TRACE_FEXIT;
 		id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
 	}
 	if (id < 0)
