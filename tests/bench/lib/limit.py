@@ -2,7 +2,7 @@
 """How many records a second are had without loss, all CPUs full, with default options."""
 
 from . import say
-from .rates import missing, one, told
+from .rates import missing, one, others, told
 from .tools import Tool, tcplens, twice
 
 # Connections, and segments that each sends before it waits for the answer: ever more a second.
@@ -16,11 +16,17 @@ BLIND = 0.05
 def _run(step, seconds, tool):
     args = ["pp", "-n", str(step[0]), "-d", str(step[1])]
     r = one(tool, None, seconds, args)
-    return {"step": step, "rate": 2 * r["segs"] / r["took"], "told": told([r]), "missing": missing([r])}
+    return {"step": step, "rate": 2 * r["segs"] / r["took"], "told": told([r]), "missing": missing([r]),
+            "others": others([r])}
 
 
 def lossless(x):
     return not x["told"] and x["missing"] <= BLIND
+
+
+def hidden(x):
+    """Whether more went on elsewhere than is allowed to be missing, seen there or by the records that it makes."""
+    return max(x["others"], -x["missing"]) > BLIND
 
 
 def measure(a):
@@ -32,7 +38,7 @@ def measure(a):
         steps.append(dict(_run(step, a.step_seconds, tracer), alone=alone))
         say(f"highest rate: {step[0]} connections, {step[1]} at a time: {steps[-1]['rate']:,.0f} records/s")
     good = [x for x in steps if lossless(x)] or steps
-    enough = [x for x in good if x["rate"] >= ASKED * 1.05]
+    enough = [x for x in good if x["rate"] >= ASKED * 1.1]
     judged = enough[0] if enough else max(good, key=lambda x: x["rate"])
     long = [_run(judged["step"], a.long_seconds, tracer) for _ in range(a.rounds)]
     say(f"{judged['step']}: {a.rounds} runs of {a.long_seconds:g} s")

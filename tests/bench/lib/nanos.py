@@ -9,7 +9,7 @@ import re
 import statistics
 import subprocess
 
-from . import hooks, place, process, say
+from . import fail, hooks, place, process, say
 from .running import Running
 from .tools import empty, tcplens
 from .traffic import WORKLOADS, load
@@ -91,7 +91,7 @@ def measure(a):
             try:
                 res[k].append(fn(a, workload, arg, i))
             except (RuntimeError, IndexError, subprocess.TimeoutExpired) as e:
-                say(f"{k}: {e}")
+                fail(f"nanoseconds, {k}", e)
         say(f"round {i + 1}/{a.rounds}: nanoseconds")
     return res
 

@@ -97,9 +97,26 @@ def count_runs(on):
 
 def segments():
     """TCP segments received so far in the namespace (loopback: as many as were sent)."""
-    lines = run(*inside(["cat", "/proc/self/net/snmp"])).stdout.splitlines()
-    names, numbers = (x.split() for x in lines if x.startswith("Tcp:"))
-    return int(numbers[names.index("InSegs")])
+    return _tcp(run(*inside(["cat", "/proc/self/net/snmp"])).stdout, "InSegs")
+
+
+def elsewhere():
+    """{namespace: TCP segments sent and received so far}, of all others that there are processes in."""
+    mine, found = os.stat(f"/run/netns/{NS}").st_ino, {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            ns = os.stat(f"/proc/{pid}/ns/net").st_ino
+            if ns != mine and ns not in found:
+                with open(f"/proc/{pid}/net/snmp") as f:
+                    found[ns] = _tcp(f.read(), "InSegs", "OutSegs")
+        except (OSError, ValueError):
+            pass  # gone
+    return found
+
+
+def _tcp(snmp, *wanted):
+    names, numbers = (x.split() for x in snmp.splitlines() if x.startswith("Tcp:"))
+    return sum(int(numbers[names.index(w)]) for w in wanted)
 
 
 class Place:

@@ -4,7 +4,7 @@
 import random
 import subprocess
 
-from . import say
+from . import fail, say
 from .running import Running
 from .traffic import WORKLOADS, load
 
@@ -26,18 +26,28 @@ def measure(a, chosen):
             names = [n for n in chosen if chosen[n].takes(w)]
             for n in random.sample(names, len(names)):
                 try:
-                    res[w].setdefault(n, []).append(dict(one(chosen[n], w, a.seconds), round=i))
+                    r = dict(one(chosen[n], w, a.seconds), round=i)
+                    res[w].setdefault(n, []).append(r)
                 except (RuntimeError, subprocess.TimeoutExpired) as e:
-                    say(f"{w}, {n}: {e}")
+                    fail(f"{w}, {n}", e)
             say(f"round {i + 1}/{a.rounds}: {w}")
     return res
 
 
 def missing(rs):
-    """Percent of the events there should have been; None where that is not known."""
+    """
+    Percent of the events there should have been; None where that is not known.
+    Below 0 where it showed more: what else went on in the machine.
+    """
     pairs = [(r["expected"], r["events"]) for r in rs if r.get("expected") and "events" in r]
     expected = sum(e for e, _ in pairs)
-    return 100 * sum(max(e - seen, 0) for e, seen in pairs) / expected if expected else None
+    return 100 * sum(e - seen for e, seen in pairs) / expected if expected else None
+
+
+def others(rs):
+    """Segments sent and received in other namespaces, in percent of those in ours: so much may hide what is missing."""
+    segs = sum(2 * r["segs"] for r in rs)
+    return 100 * sum(r["others"] for r in rs) / segs if segs else 0
 
 
 def told(rs):

@@ -9,7 +9,7 @@ BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 def caption(d):
-    return (f"Linux {d['kernel']}, {d['cpus']} CPUs ({d['cpu']}), {d['date']}; tcplens {d['commit']}; "
+    return (f"Linux {d['kernel']}, {d['cpus']} CPUs ({d['cpu']}), {d['date']}; tcplens {d['commit']}, {d['backend']} backend; "
             f"medians of {d['rounds']} rounds of {d['seconds']:g} s")
 
 
@@ -17,11 +17,13 @@ def text(d):
     how = f"scripts/bench {d['given']}".rstrip()
     out = [caption(d) + f"; load average at the start {d['load']:.1f}. `{how}`, {d['minutes']:.0f} minutes."]
     if d["without"]:
-        out.append(f"Left out: {', '.join(d['without'])}.")
+        out.append(f"\nLeft out: {'; '.join(d['without'])}.")
+    if d["failed"]:
+        out.append(f"\nFailed: {'; '.join(d['failed'])}.")
     out += figures.table(d)
     out.append("\n![rates](performance.svg)")
     for part in (tables.rates(d, d["bases"]), tables.highest(d), tables.nanoseconds(d), tables.starts(d), tables.footprint(d),
-                 tables.counted(d)):
+                 tables.counted(d), tables.commands(d)):
         out += part
     return "\n".join(out)
 

@@ -12,8 +12,8 @@ def num(x, fmt="{:.2f}"):
     return "–" if x is None else fmt.format(x)
 
 
-def div(x, y):
-    return x / y if x is not None and y else None
+def percent(x, digits=2):
+    return "–" if x is None else f"{round(x, digits) + 0.0:.{digits}f} %"  # no -0.00
 
 
 def quartiles(v):

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 
-from . import place, say
+from . import fail, place, say
 from .tools import commands
 from .traffic import Background
 
@@ -97,6 +97,6 @@ def measure(a):
                     res[n]["ready"].append(ready)
                     res[n]["stop"].append(stop)
                 except (RuntimeError, OSError) as e:
-                    say(f"{n}: {e}")
+                    fail(f"start, {n}", e)
     say("start and stop")
     return res

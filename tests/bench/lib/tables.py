@@ -3,7 +3,8 @@
 
 from . import limit, nanos
 from .figures import MB, paired, per_event, shares
-from .samples import med, middle, num, whole
+from .rates import others
+from .samples import med, middle, num, percent, whole
 from .traffic import WORKLOADS
 
 
@@ -13,7 +14,8 @@ def rates(d, bases):
         none = med([r["rate"] for r in tab.get("none", [])])
         if not none:
             continue
-        yield f"\n### {w}\n\n`load {' '.join(WORKLOADS[w])}`: {none:,.0f} a second without a tracer\n"
+        yield (f"\n### {w}\n\n`load {' '.join(WORKLOADS[w])}`: {none:,.0f} a second without a tracer; elsewhere in the machine "
+               f"{percent(others(sum(tab.values(), [])), 3)} as many segments\n")
         yield ("| tool | vs. none (min–max) | vs. its empty (quartiles) | lost, by its own word | missing | CPU % | "
                "CPU µs per event |")
         yield "|---|---|---|---|---|---|---|"
@@ -36,14 +38,17 @@ def highest(d):
         return
     yield (f"\n### The highest rate without loss\n\n`load pp -n CONNECTIONS -d DEPTH`, {d['step_seconds']:g} s each, beside "
            f"`tcplens trace -q` with default options; a segment is two records. {_sentence(limit.best(x)[1])}.\n")
-    yield "| connections | segments at a time | records/s | what the load makes alone | lost, by its own word | missing |"
-    yield "|---|---|---|---|---|---|"
+    yield ("| connections | segments at a time | records/s | what the load makes alone | lost, by its own word | missing | "
+           "segments elsewhere |")
+    yield "|---|---|---|---|---|---|---|"
     for s in x["steps"]:
-        yield (f"| {s['step'][0]} | {s['step'][1]} | {s['rate']:,.0f} | {s['alone']:,.0f} | {s['told']:.3f} % | "
-               f"{s['missing']:.3f} % |")
+        yield f"| {s['step'][0]} | {s['step'][1]} | {s['rate']:,.0f} | {s['alone']:,.0f} | {_losses(s)} |"
     for s in x["long"]:
-        yield (f"| {s['step'][0]} | {s['step'][1]}, {d['long_seconds']:g} s | {s['rate']:,.0f} | – | {s['told']:.3f} % | "
-               f"{s['missing']:.3f} % |")
+        yield f"| {s['step'][0]} | {s['step'][1]}, {d['long_seconds']:g} s | {s['rate']:,.0f} | – | {_losses(s)} |"
+
+
+def _losses(s):
+    return " | ".join(percent(s[k], 3) for k in ("told", "missing", "others"))
 
 
 def _sentence(text):
@@ -88,6 +93,12 @@ def footprint(d):
                f"{whole(many['starts'])} s; `states` "
                f"tells the end of {many['told']:,} of them, {many['unknown']:,} without an owner, and lost {many['lost']:,} "
                f"when all ended at once.")
+
+
+def commands(d):
+    yield "\n### Command lines\n"
+    for n, line in d["commands"].items():
+        yield f"* {n}: `{line}`"
 
 
 def counted(d):

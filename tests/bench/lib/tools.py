@@ -2,11 +2,14 @@
 """Who is measured: how each is started and says that it is ready, and what of the traffic it should see."""
 
 import re
+import shlex
 import shutil
 
 from . import hooks, place
 from .traffic import WORKLOADS
 
+# As much room for what waits as tcplens has by default, a ring of 1 MiB and one of 8.
+BUFFER_MIB = 9
 # libpcap hands packets over a block at a time, one that is not full after a second.
 LIBPCAP_BLOCK = 1.2
 BPFTRACE = ('tracepoint:tcp:tcp_probe { printf("%d %s %d %d %d %u %u\\n", pid, comm, args->sport,'
@@ -66,6 +69,13 @@ class Tool:
     def there(self):
         return not self.cmd or shutil.which(self.cmd[0]) is not None
 
+    def line(self):
+        """To be read: without the bench's own paths."""
+        line = shlex.join(self.cmd)
+        for path, name in ((place.TOP + "/", ""), (place.tmp, "/dev/shm")):
+            line = line.replace(path, name)
+        return line
+
     def takes(self, workload):
         return workload in self.on
 
@@ -77,8 +87,9 @@ def tcplens(*args, **kw):
 
 
 def _pcap(*args, **kw):
-    return Tool(["tcpdump", "-i", "lo", "-s", "128", *args], ready="listening on", expects=once, settle=LIBPCAP_BLOCK,
-                events=r"(\d+) packets? captured", lost=r"(\d+) packets? dropped by kernel", **kw)
+    return Tool(["tcpdump", "-i", "lo", "-B", str(BUFFER_MIB << 10), "-s", "128", *args], ready="listening on",
+                expects=once, settle=LIBPCAP_BLOCK, events=r"(\d+) packets? captured",
+                lost=r"(\d+) packets? dropped by kernel", **kw)
 
 
 def commands():
@@ -107,9 +118,10 @@ def everything():
     t["tcpdump -w /dev/null"] = _pcap("-w", "/dev/null")
     t["tcpdump -w file"] = _pcap("-w", place.tmp + "/out.pcap")
     t["tcpdump -nn"] = _pcap("-nn", text=True)
-    t["tshark -n"] = Tool(["tshark", "-i", "lo", "-s", "128", "-n"], ready="Capturing", text=True, expects=once,
-                          settle=LIBPCAP_BLOCK, lost=r"(\d+) packets? dropped", on=("ping-pong", "all CPUs", "churn 4"))
-    t["bpftrace printf"] = Tool(["bpftrace", "-e", BPFTRACE], ready="attached", text=True, expects=probes,
+    t["tshark -n"] = Tool(["tshark", "-i", "lo", "-B", str(BUFFER_MIB), "-s", "128", "-n"], ready="Capturing", text=True,
+                          expects=once, settle=LIBPCAP_BLOCK, lost=r"(\d+) packets? dropped",
+                          on=("ping-pong", "all CPUs", "churn 4"))
+    t["bpftrace printf"] = Tool(["bpftrace", "-B", "full", "-e", BPFTRACE], ready="attached", text=True, expects=probes,
                                 lost=r"Lost (\d+) events")
     lost_on = r"[Ll]ost (\d+) events on CPU"
     t["tcplife"] = Tool(["tcplife"], ready="attached", text=True, expects=ENDS, lost=lost_on, on=CHURN)

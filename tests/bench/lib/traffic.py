@@ -17,8 +17,11 @@ PROGRAM = place.BENCH + "/load"
 
 
 def load(args, seconds):
-    """{rate, ops, errors, segs, …}: `segs` is how many TCP segments were received meanwhile."""
-    before = place.segments()
+    """
+    {rate, ops, errors, segs, others, …}: `segs` is how many TCP segments were received meanwhile,
+    `others` how many were sent and received in other namespaces, which some tools see, too.
+    """
+    before, elsewhere = place.segments(), place.elsewhere()
     p = place.start([PROGRAM, *args, "-t", str(seconds)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, text=True)
     try:
@@ -29,6 +32,7 @@ def load(args, seconds):
         raise RuntimeError("load: " + err)
     r = {k: float(v) for k, v in (x.split("=") for x in out.split())}
     r["segs"] = place.segments() - before
+    r["others"] = sum(max(0, n - elsewhere.get(ns, 0)) for ns, n in place.elsewhere().items())
     r["took"] = r["ops"] / r["rate"] if r["rate"] else seconds
     return r
 
