@@ -24,7 +24,7 @@ static const struct argp_option options[] = {
 	  "Ring buffer between kernel and tcplens: bytes, or with k, M (default 8M; rounded up to a power of two; above 2M another of 1M is used first)",
 	  0 },
 	{ "connections", KEY_CONNS, "N", 0,
-	  "Connections to remember at once (default: twice the TCP sockets that are open, and 32768)", 0 },
+	  "Connections to remember at once (default: 32768, and 1.25 for each TCP socket that is open)", 0 },
 	{ "no-priority", KEY_NO_PRIORITY, NULL, 0,
 	  "Be scheduled as anybody, not before: records may be lost while all CPUs are busy", 0 },
 	{ "stats", KEY_STATS, NULL, 0,

@@ -41,7 +41,7 @@ static void tell_lost(const struct ev_lost *l)
 	if (l->hdr.hook == HOOK_CONN)
 		fprintf(stderr,
 			"tcplens: the connection table was full %" PRIu64
-			" times while recording, so owners are missing\n",
+			" times while recording, so owners, and records that need a connection, are missing\n",
 			(uint64_t)l->count);
 	else
 		fprintf(stderr, "tcplens: %" PRIu64 " records were lost while recording (%s)\n",

@@ -32,7 +32,7 @@
 #include "session_run.h"
 #include "skel.h"
 #include "source_live.h"
-#include "store.h"
+#include "store_size.h"
 
 #define MS 1000000ULL
 #define ACCOUNT_NS (1000 * MS) /* how often losses are looked for */
@@ -77,7 +77,7 @@ static void tell_lost(const struct ev_lost *l, __u64 left_out)
 	if (l->hdr.hook == HOOK_CONN)
 		fprintf(stderr,
 			"tcplens: the connection table was full %" PRIu64
-			" times, so owners are missing: use a larger --connections\n",
+			" times, so owners, and records that need a connection, are missing: use a larger --connections\n",
 			(uint64_t)full);
 	else if (l->hdr.hook == HOOK_LATENCY)
 		fprintf(stderr,
@@ -338,7 +338,7 @@ static int attach(struct session *s, char *err, size_t len)
 		.ranges = o->filter->ranges,
 		.nranges = o->filter->nranges,
 		.ring_size = o->run->buffer,
-		.conns_max = o->run->conns_max ? o->run->conns_max : store__default_size(),
+		.conns_max = o->run->conns_max ? o->run->conns_max : store_size_default(),
 		.tree_pid = s->child.pid,
 	};
 	char *blind = s->origin.blind;

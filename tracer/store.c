@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,43 +17,6 @@
 
 #define SLOTS_PER_BUCKET 8 /* BUCKET_SLOTS in maps.bpf.h */
 #define CONNS_PER_BUCKET 4 /* half full at most */
-#define SIZE_MIN 32768u
-#define SIZE_MAX_DEFAULT (1u << 22)
-
-/* The second word of each line whose first is one of `names`, together; 0: the file can't be read. */
-static __u64 sum_of_lines(const char *path, const char *const names[])
-{
-	FILE *f = fopen(path, "re");
-	unsigned long long value;
-	char line[256], name[64];
-	__u64 sum = 0;
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		for (size_t i = 0; names[i]; i++)
-			if (sscanf(line, "%63s %*[a-z ]%llu", name, &value) == 2 ||
-			    sscanf(line, "%63s %llu", name, &value) == 2)
-				sum += strcmp(name, names[i]) ? 0 : value;
-	fclose(f);
-	return sum;
-}
-
-/*
- * The kernel's caches are of all network namespaces, and for root only
- * (mm/slab_common.c: SLABINFO_RIGHTS); the other file is of ours, for everybody.
- */
-__u32 store__default_size(void)
-{
-	static const char *const caches[] = { "TCP", "TCPv6", "MPTCP", "MPTCPv6", NULL };
-	static const char *const all[] = { "sockets:", NULL };
-	__u64 n = sum_of_lines("/proc/slabinfo", caches);
-
-	if (!n)
-		n = sum_of_lines("/proc/net/sockstat", all);
-	n = SIZE_MIN + 2 * n;
-	return n < SIZE_MAX_DEFAULT ? n : SIZE_MAX_DEFAULT;
-}
 
 int store__prepare(const void **elf, size_t size)
 {

@@ -17,9 +17,6 @@ struct tcplens_bpf;
  */
 int store__prepare(const void **elf, size_t size);
 
-/* How many connections to have room for, so that a busy day fits: by the sockets there are now. */
-__u32 store__default_size(void);
-
 /* Between open and load: room for `conns` connections; `atomics`: store__prepare() said 0. */
 void store__configure(struct tcplens_bpf *skel, __u32 conns, bool atomics);
 

@@ -328,6 +328,33 @@ class Stats(Produced):
         self.assertEqual(set(hooks), {(b"-", b"-")})
 
 
+class FullTable(Produced):
+    """More connections than were to be remembered: that is told, and no wrong owner takes the place of a missing one."""
+
+    def run_full(self, view):
+        tl = self.lens(view, "--netns", self.net.a.path, "--connections", "1")
+        client, server = self.load("pingpong", "-j", "8", "-b", "50")
+        pid = client.pid
+        self.end(client, server)
+        res = tl.stop()
+        self.assertGreater(res.lost["conn"], 0)
+        self.assertRegex(res.err, rb"table was full \d+ times, so owners, and records that need a connection, are "
+                                  rb"missing: use a larger --connections")
+        return pid, res
+
+    def test_segments(self):
+        """What is sent is seen without a connection."""
+        pid, res = self.run_full("trace")
+        out = [r for r in res.segments if r["dir"] == "out"]
+        self.fits(len(out), 0, 0, self.produced()["out"], "out")
+        self.assertIn("unknown", {r["owner"] for r in out})
+        for r in res.segments:
+            self.assertEqual(r.get("pid"), None if r["owner"] == "unknown" else pid, r)
+
+    def test_states(self):
+        self.run_full("states")
+
+
 class DefaultBuffer(Produced):
     def test_moderate_load(self):
         """Nothing is lost, and everything is there."""
