@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "idle_cpu.h"
 #include "priority.h"
+#include "share.h"
 
 #define MS 1000000ULL
 #define FULL_NS (10 * MS)   /* how long a submitter waits for room */
@@ -95,24 +96,14 @@ static int write_some(struct output *o, struct output_chunk *c)
 	return errno == EINTR ? 0 : -errno;
 }
 
-static __u64 thread_cpu_ns(void)
+/* With real-time priority, as the drain does. */
+static void rest(struct share *share)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000 * MS + ts.tv_nsec;
-}
-
-/* As the drain does: with real-time priority, half of what was used is left to others. */
-static void rest(__u64 *cpu_ns)
-{
-	__u64 now = thread_cpu_ns(), ns = (now - *cpu_ns) / 2;
+	__u64 ns = share__owed(share);
 	struct timespec ts = { .tv_sec = ns / (1000 * MS), .tv_nsec = ns % (1000 * MS) };
 
-	if (ns < DEBT_NS)
-		return;
-	nanosleep(&ts, NULL);
-	*cpu_ns = now;
+	if (ns >= DEBT_NS)
+		nanosleep(&ts, NULL);
 }
 
 static void fail(struct output *o, int err)
@@ -165,19 +156,19 @@ static void *run(void *arg)
 	struct output *o = arg;
 	struct output_chunk *c;
 	struct idle_cpu cpu = {};
-	__u64 cpu_ns;
+	struct share share;
 	int err = 0;
 
 	idle_cpu__anywhere();
 	/* Refused there, it was for the whole session. */
 	if (o->priority && !priority_real_time())
 		idle_cpu__init(&cpu);
-	cpu_ns = thread_cpu_ns();
+	share__begin(&share);
 	while (!err && (c = next_chunk(o))) {
 		while (!err && c->done < c->bytes.len && !aborted(o)) {
 			err = write_some(o, c);
 			if (o->priority)
-				rest(&cpu_ns);
+				rest(&share);
 		}
 		if (!err && c->done == c->bytes.len)
 			done(o, c);

@@ -14,7 +14,7 @@ void pace__init(struct pace *p, size_t front, size_t size)
 	*p = (struct pace){ .front = front, .most_ns = most, .ns = most };
 }
 
-void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns)
+void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns)
 {
 	__u64 ns = p->most_ns;
 
@@ -24,9 +24,7 @@ void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns
 	if (ns < PACE_MIN_NS)
 		ns = PACE_MIN_NS;
 	p->quiet_ns = fill ? 0 : p->quiet_ns + gathered_ns;
-	/* Counted from the drain's begin. */
-	took_ns += took_ns / 2;
-	p->ns = ns > took_ns ? ns : took_ns;
+	p->ns = ns;
 }
 
 void pace__woken(struct pace *p)

@@ -35,13 +35,8 @@ struct pace {
 /* `size`: of all rings. */
 void pace__init(struct pace *p, size_t front, size_t size);
 
-/*
- * After a drain, which found `fill` bytes that had gathered for gathered_ns, and
- * took took_ns.  The CPU is left to others for half as long as it was used, at
- * least, however much there is: a reader with real-time priority must not be
- * able to take a machine over.
- */
-void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns, __u64 took_ns);
+/* After a drain, which found `fill` bytes that had gathered for gathered_ns.  What is left to others: share.h. */
+void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns);
 
 /* A record has come after a time without: whoever waits for it is to see it soon. */
 void pace__woken(struct pace *p);

@@ -11,9 +11,9 @@
 int priority_real_time(void);
 
 /*
- * The highest nice value for the session that the terminal, or whoever started us, gave us (sched(7), autogroup): all its
- * processes get it, not only we.  So it is taken back by priority_group_restore(), and by all signals that end the
- * process but SIGKILL.  *was: the value before.  0, or a negative errno: then nothing has changed.
+ * The best nice value for our session (sched(7), autogroup): all its processes get it, not only
+ * we.  So it is taken back by priority_group_restore(), and at all signals that end the process
+ * but SIGKILL.  *was: the value before.  0, or a negative errno: then nothing has changed.
  */
 int priority_group_raise(int *was);
 

@@ -30,6 +30,7 @@
 #include "progress.h"
 #include "seed.h"
 #include "session_run.h"
+#include "share.h"
 #include "skel.h"
 #include "source_live.h"
 #include "store_size.h"
@@ -54,6 +55,8 @@ struct session {
 	struct progress progress;
 	int sigfd;
 	struct pace pace;
+	struct share share;
+	__u64 rest_ns; /* until when the CPU is others' */
 	struct idle_cpu cpu;
 	bool asleep; /* programs wake us up */
 	__u64 drained_ns; /* when the last drain began; on waking up: when a record came */
@@ -140,17 +143,19 @@ static __u64 drain_due(const struct session *s)
 	return s->drained_ns + (s->asleep ? PACE_ASLEEP_NS : s->pace.ns);
 }
 
-/* Nanoseconds until something has to be done. */
+/* Nanoseconds until something has to be done, and may be. */
 static __s64 wait_ns(const struct session *s, __u64 now)
 {
 	__u64 due = drain_due(s);
 
-	if (s->end_ns && s->end_ns < due)
-		due = s->end_ns;
 	if (s->tick_ns && s->tick_ns < due)
 		due = s->tick_ns;
 	if (s->account_ns && s->account_ns < due)
 		due = s->account_ns;
+	if (s->rest_ns > due)
+		due = s->rest_ns;
+	if (s->end_ns && s->end_ns < due)
+		due = s->end_ns;
 	return due > now ? (__s64)(due - now) : 0;
 }
 
@@ -173,7 +178,7 @@ static void drain(struct session *s)
 	int n = source__drain(s->source);
 
 	consumer__flush(&s->out, begin);
-	pace__drained(&s->pace, s->source->fill, begin - s->drained_ns, clock_mono_ns() - begin);
+	pace__drained(&s->pace, s->source->fill, begin - s->drained_ns);
 	if (n > 0 && !s->account_ns)
 		s->account_ns = begin + ACCOUNT_NS;
 	s->drained_ns = begin;
@@ -253,12 +258,15 @@ static void loop(struct session *s)
 
 		if (s->end_ns && now >= s->end_ns)
 			break;
+		if (now < s->rest_ns)
+			continue;
 		if (now >= drain_due(s))
 			drain(s);
 		if (s->account_ns && now >= s->account_ns)
 			account(s);
 		if (s->tick_ns && !s->out.stop && now >= s->tick_ns)
 			tick(s);
+		s->rest_ns = clock_mono_ns() + share__owed(&s->share);
 	}
 }
 
@@ -425,6 +433,9 @@ static int start(struct session *s, char *err, size_t len)
 	if (ret)
 		return ret;
 	raised = raise_priority(s);
+	if (raised)
+		share_together();
+	share__begin(&s->share);
 	s->out.give_up = asked_again;
 	s->out.give_up_ctx = s;
 	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN, raised);

@@ -15,6 +15,8 @@
 #include "waits.h"
 
 #define SECOND 1000000000ULL
+/* The kernel's table is walked each time, which takes a millisecond and more. */
+#define INTERVAL_MIN (SECOND / 100)
 
 struct opts {
 	const char *by;
@@ -361,8 +363,8 @@ static int check(struct opts *o, char *err, size_t len)
 		return errmsg(err, len, -EINVAL, "--by can be conn, process, remote or port, not '%s'",
 			      errmsg_quote(o->by, strlen(o->by)));
 	o->group = group;
-	if (o->interval && (parse_time(o->interval, SECOND, &o->interval_ns) || !o->interval_ns))
-		return errmsg(err, len, -EINVAL, "-i is a number of seconds, not '%s'",
+	if (o->interval && (parse_time(o->interval, SECOND, &o->interval_ns) || o->interval_ns < INTERVAL_MIN))
+		return errmsg(err, len, -EINVAL, "-i is a number of seconds, 0.01 at least, not '%s'",
 			      errmsg_quote(o->interval, strlen(o->interval)));
 	if (!o->outliers)
 		return 0;
@@ -425,7 +427,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Waits:", 5 },
 	{ "by", KEY_BY, "WHAT", 0, "Sum up by conn (the default), process, remote or port", 0 },
-	{ "interval", 'i', "SECONDS", 0, "Print, and begin anew, this often; else once, at the end", 0 },
+	{ "interval", 'i', "SECONDS", 0, "Print, and begin anew, this often (0.01 at least); else once, at the end", 0 },
 	{ "outliers", KEY_OUTLIERS, "MS", 0,
 	  "A line for each single wait of more than MS milliseconds, and nothing else", 0 },
 	{ "no-histogram", KEY_NO_HISTOGRAM, NULL, 0, "The percentiles only", 0 },

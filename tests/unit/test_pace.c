@@ -28,15 +28,15 @@ static void test_by_fill(void **state)
 
 	(void)state;
 	pace__init(&p, 8 * MB, 8 * MB);
-	pace__drained(&p, 100000, 20 * MS, 1 * MS); /* slow: as rarely as may be */
+	pace__drained(&p, 100000, 20 * MS); /* slow: as rarely as may be */
 	assert_int_equal(p.ns, p.most_ns);
-	pace__drained(&p, 4 * MB, 20 * MS, 1 * MS); /* half full: half as long */
+	pace__drained(&p, 4 * MB, 20 * MS); /* half full: half as long */
 	assert_int_equal(p.ns, 10 * MS);
-	pace__drained(&p, 8 * MB, 1 * MS, 0); /* absurdly fast */
+	pace__drained(&p, 8 * MB, 1 * MS); /* absurdly fast */
 	assert_int_equal(p.ns, PACE_MIN_NS);
-	pace__drained(&p, 0, 20 * MS, 0); /* nothing more comes */
+	pace__drained(&p, 0, 20 * MS); /* nothing more comes */
 	assert_int_equal(p.ns, p.most_ns);
-	pace__drained(&p, 8 * MB, 0, 0);
+	pace__drained(&p, 8 * MB, 0);
 	assert_int_equal(p.ns, PACE_MIN_NS);
 }
 
@@ -48,23 +48,10 @@ static void test_front(void **state)
 	(void)state;
 	pace__init(&p, MB, 8 * MB);
 	assert_in_range(p.ns, 15 * MS, PACE_MAX_NS);
-	pace__drained(&p, 2 * MB, 20 * MS, 1 * MS); /* 100 MB/s, and some went behind */
+	pace__drained(&p, 2 * MB, 20 * MS); /* 100 MB/s, and some went behind */
 	assert_int_equal(p.ns, 20 * MS / 8);
-	pace__drained(&p, 1000, 20 * MS, 1 * MS);
+	pace__drained(&p, 1000, 20 * MS);
 	assert_int_equal(p.ns, p.most_ns);
-}
-
-/* A third of the time belongs to others, whatever comes. */
-static void test_leaves_the_cpu(void **state)
-{
-	struct pace p;
-
-	(void)state;
-	pace__init(&p, 8 * MB, 8 * MB);
-	for (__u64 took = 0; took < 1000 * MS; took += 7 * MS) {
-		pace__drained(&p, 8 * MB, took, took);
-		assert_true(p.ns - took >= took / 2);
-	}
 }
 
 /* Only where nothing has come for long may the reader sleep. */
@@ -75,13 +62,13 @@ static void test_quiet(void **state)
 	(void)state;
 	pace__init(&p, MB, 8 * MB);
 	assert_false(pace__quiet(&p));
-	pace__drained(&p, 0, PACE_AWAKE_NS - 1, 0);
+	pace__drained(&p, 0, PACE_AWAKE_NS - 1);
 	assert_false(pace__quiet(&p));
-	pace__drained(&p, 0, 1, 0);
+	pace__drained(&p, 0, 1);
 	assert_true(pace__quiet(&p));
-	pace__drained(&p, 8, 20 * MS, 0);
+	pace__drained(&p, 8, 20 * MS);
 	assert_false(pace__quiet(&p));
-	pace__drained(&p, 0, PACE_AWAKE_NS, 0);
+	pace__drained(&p, 0, PACE_AWAKE_NS);
 	assert_true(pace__quiet(&p));
 }
 
@@ -94,7 +81,7 @@ static void test_woken(void **state)
 	pace__init(&p, MB, 8 * MB);
 	pace__woken(&p);
 	assert_int_equal(p.ns, PACE_MIN_NS);
-	pace__drained(&p, 1000, PACE_MIN_NS, 0);
+	pace__drained(&p, 1000, PACE_MIN_NS);
 	assert_int_equal(p.ns, p.most_ns);
 }
 
@@ -104,7 +91,6 @@ int main(void)
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_by_fill),
 		cmocka_unit_test(test_front),
-		cmocka_unit_test(test_leaves_the_cpu),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_woken),
 	};

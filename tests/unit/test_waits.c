@@ -292,6 +292,7 @@ static void test_view_options(void **state)
 	static char *const bad[][5] = {
 		{ "latency", "--by", "host", NULL },
 		{ "latency", "-i", "0", NULL },
+		{ "latency", "-i", "0.0099", NULL },
 		{ "latency", "-i", "1x", NULL },
 		{ "latency", "--outliers", "-1", NULL },
 		{ "latency", "--outliers=5", "--by=conn", NULL },
