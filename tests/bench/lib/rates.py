@@ -18,13 +18,21 @@ def one(tool, workload, seconds, args=None):
     return r
 
 
+def in_order(names, chosen):
+    """In random order, but what is compared with each other one right after the other: machines change within minutes."""
+    groups = {}
+    for n in random.sample(names, len(names)):
+        groups.setdefault(chosen[n].near or n, []).append(n)
+    return [n for g in random.sample(list(groups.values()), len(groups)) for n in g]
+
+
 def measure(a, chosen):
-    """{workload: {tool: [result]}}: each round, each workload under each tool, in random order."""
+    """{workload: {tool: [result]}}: each round, each workload under each tool."""
     res = {w: {} for w in WORKLOADS}
     for i in range(a.rounds):
         for w in WORKLOADS:
             names = [n for n in chosen if chosen[n].takes(w)]
-            for n in random.sample(names, len(names)):
+            for n in in_order(names, chosen):
                 try:
                     r = dict(one(chosen[n], w, a.seconds), round=i)
                     res[w].setdefault(n, []).append(r)

@@ -57,14 +57,16 @@ class Tool:
     settle   seconds it may keep events back
     quits    it ends with its standard input
     base     the command of tcplens whose hooks the empty programs to compare with are on
+    near     the command beside which it is run, as it is compared with that
     on       workloads that it is measured with
     """
 
     def __init__(self, cmd, ready=None, text=False, events=None, lost=None, expects=None, settle=0.2, quits=False,
-                 base=None, on=None):
+                 base=None, near=None,
+                 on=None):
         self.cmd, self.ready, self.text, self.events, self.lost = cmd, ready, text, events, lost
         self.expects, self.settle, self.quits = expects, settle, quits
-        self.base, self.on = base, on or tuple(WORKLOADS)
+        self.base, self.near, self.on = base, near or base, on or tuple(WORKLOADS)
 
     def there(self):
         return not self.cmd or shutil.which(self.cmd[0]) is not None
@@ -89,7 +91,7 @@ def tcplens(*args, **kw):
 def _pcap(*args, **kw):
     return Tool(["tcpdump", "-i", "lo", "-B", str(BUFFER_MIB << 10), "-s", "128", *args], ready="listening on",
                 expects=once, settle=LIBPCAP_BLOCK, events=r"(\d+) packets? captured",
-                lost=r"(\d+) packets? dropped by kernel", **kw)
+                lost=r"(\d+) packets? dropped by kernel", near="trace", **kw)
 
 
 def commands():
@@ -98,7 +100,7 @@ def commands():
 
 
 def empty(command, on=None):
-    return Tool([place.BENCH + "/empty", *hooks.of(command)], ready="ready", settle=0, quits=True, on=on)
+    return Tool([place.BENCH + "/empty", *hooks.of(command)], ready="ready", settle=0, quits=True, near=command, on=on)
 
 
 BASES = ("trace", "states", "life")
@@ -124,8 +126,10 @@ def everything():
     t["bpftrace printf"] = Tool(["bpftrace", "-B", "full", "-e", BPFTRACE], ready="attached", text=True, expects=probes,
                                 lost=r"Lost (\d+) events")
     lost_on = r"[Ll]ost (\d+) events on CPU"
-    t["tcplife"] = Tool(["tcplife"], ready="attached", text=True, expects=ENDS, lost=lost_on, on=CHURN)
-    t["tcpstates"] = Tool(["tcpstates"], ready="attached", text=True, expects=CHANGES, lost=lost_on, on=CHURN)
+    t["tcplife"] = Tool(["tcplife"], ready="attached", text=True, expects=ENDS, lost=lost_on, near="states",
+                        on=CHURN)
+    t["tcpstates"] = Tool(["tcpstates"], ready="attached", text=True, expects=CHANGES, lost=lost_on, near="states",
+                          on=CHURN)
     t["ss -tin 10/s"] = Tool(["sh", "-c", "while :; do ss -tin >/dev/null; sleep 0.1; done"], settle=0,
                               on=("ping-pong", "all CPUs", "churn 4"))
     return t
