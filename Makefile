@@ -40,7 +40,8 @@ CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra
 OWN_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) -Ibpf -Itracer -I$(B) -pthread
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libbpf libelf zlib 2>/dev/null)
-LIBS = $(LINKED_LIBS) -pthread
+# In recipes that depend on it.
+LIBS = $$(cat $(B)/.libs) -pthread
 STATIC_LIBS = $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_STATIC_LIBS) -pthread
 
 # Without libpcap (WITH_PCAP=) there are no filter expressions.
@@ -54,17 +55,12 @@ PCAP_STATIC_LIBS := $(PCAP_LIBS) -Wl,--no-warnings
 endif
 
 # All libraries but the C library are linked in, where that can be done: a shared libpcap brings
-# those of D-Bus, systemd and cryptography with it, in all 14 libraries and 1 MB resident.  Tried, as
-# what an archive needs itself differs between distributions, for which SHARED=1 is.
-SHARED_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) $(PCAP_LIBS)
-LINKED_LIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_LIBS) -Wl,-Bdynamic
+# those of D-Bus, systemd and cryptography with it, in all 14 libraries and 1 MB resident.  Tried ($(B)/.libs),
+# as what an archive needs itself differs between distributions, for which SHARED=1 is.
+SHARED_LIBS = $(shell $(PKG_CONFIG) --libs libbpf libelf zlib) $(PCAP_LIBS)
+LINKED_LIBS = -Wl,-Bstatic $(shell $(PKG_CONFIG) --static --libs libbpf libelf zlib) $(PCAP_LIBS) -Wl,-Bdynamic
 COMMA = ,
 TRIED = bpf_object__open_mem $(if $(WITH_PCAP),pcap_open_dead pcap_compile)
-ifneq ($(if $(SHARED),no,$(shell echo 'int main(void) { return 0; }' | \
-	$(CC) $(if $(WITH_PCAP),-DWITH_PCAP) -x c - tracer/static_pcap.c -o /dev/null $(TRIED:%=-Wl$(COMMA)-u$(COMMA)%) \
-	$(LINKED_LIBS) 2>/dev/null && echo yes)),yes)
-LINKED_LIBS := $(SHARED_LIBS)
-endif
 
 BPF_ARCH = $(patsubst x86_64,x86,$(ARCH))
 BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARN) -Wno-unused-parameter \
@@ -134,12 +130,24 @@ clean:
 # Files that change when the commands do: other flags, other objects.  (+: also in make -n,
 # which would take them for changed otherwise.)
 $(B)/.flags-build: FLAGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) $(CLANG) $(BPF_CFLAGS)
-$(B)/.flags-link: FLAGS = $(LDFLAGS) $(LIBS) $(LINE_INFO)
+$(B)/.flags-link: FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(if $(SHARED),,$(LINKED_LIBS)) $(SHARED_LIBS) $(LINE_INFO)
 $(B)/.flags-live: FLAGS = $(CC) $(LIVE_CFLAGS) $(LDFLAGS)
 $(B)/.flags-unit: FLAGS = $(CC) $(UNIT_CFLAGS)
 $(B)/.flags-%: FORCE
 	+@mkdir -p $(B)
 	+@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+# The libraries to link with, as they are tried once for these flags.
+$(B)/.libs: tracer/static_pcap.c $(B)/.flags-link Makefile
+	@if [ -z "$(SHARED)" ] && echo 'int main(void) { return 0; }' | \
+	    $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(if $(WITH_PCAP),-DWITH_PCAP) -x c - tracer/static_pcap.c -o $@.try \
+		-x none $(TRIED:%=-Wl$(COMMA)-u$(COMMA)%) $(LINKED_LIBS) -pthread 2>$@.log; \
+	then \
+		echo '$(LINKED_LIBS)' > $@; rm -f $@.log; \
+	else \
+		$(if $(SHARED),,echo '  NOTE    the libraries are shared ones, as they could not be linked in: $@.log tells why' >&2;) \
+		echo '$(SHARED_LIBS)' > $@; \
+	fi; rm -f $@.try
 
 # ---- kernel side
 
@@ -180,7 +188,7 @@ $(B)/obj-static/%.o: tracer/%.c $(B)/.flags-build Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DTCPLENS_STATIC $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tcplens: $(OBJ) $(B)/.flags-link
+$(B)/tcplens: $(OBJ) $(B)/.flags-link $(B)/.libs
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
 
@@ -259,7 +267,7 @@ $(B)/vm/%: tests/vm/src/%.c $(B)/.flags-live Makefile
 	$(Q)$(CC) $(LIVE_CFLAGS) -static -o $@ $< $(LDFLAGS)
 
 # For tests/vm/btf, on this machine.
-$(B)/vm/cut: tests/vm/src/cut.c $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loader.o $(B)/obj/load_jobs.o $(patsubst tracer/%.c,$(B)/obj/%.o,$(wildcard tracer/prune*.c))
+$(B)/vm/cut: tests/vm/src/cut.c $(B)/.libs $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loader.o $(B)/obj/load_jobs.o $(patsubst tracer/%.c,$(B)/obj/%.o,$(wildcard tracer/prune*.c))
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(OWN_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(LDFLAGS) $(LIBS)
@@ -267,7 +275,7 @@ $(B)/vm/cut: tests/vm/src/cut.c $(B)/obj/kbtf.o $(B)/obj/kbtf_cut.o $(B)/obj/loa
 # What scripts/bench runs: traffic, and empty programs to compare with.
 bench-programs: $(BENCH_BIN)
 
-$(B)/bench/%: tests/bench/%.c $(B)/.flags-live Makefile
+$(B)/bench/%: tests/bench/%.c $(B)/.flags-live $(B)/.libs Makefile
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIVE_CFLAGS) $(LIB_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) $(LIBS)
@@ -278,7 +286,7 @@ $(B)/bench/pure.a: $(PURE:tracer/%.c=$(B)/obj/%.o)
 	@rm -f $@
 	$(Q)$(CROSS_COMPILE)ar rcs $@ $^
 
-$(B)/bench/cost: tests/bench/cost.c $(B)/bench/pure.a $(B)/.flags-build Makefile
+$(B)/bench/cost: tests/bench/cost.c $(B)/bench/pure.a $(B)/.flags-build $(B)/.libs Makefile
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(OWN_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS)
