@@ -121,35 +121,41 @@ static __always_inline int on_connect_exit(__u32 fd, void *uaddr, __u32 len, lon
 	return 0;
 }
 
-static __always_inline int on_syscall_exit(struct pt_regs *regs, long ret)
+/* First of all: most system calls are not. */
+static __always_inline int is_attempt_call(struct pt_regs *regs, long ret)
 {
 	long nr = SYSCALL_NR(regs);
 
-	if (nr == NR_CONNECT) {
-		if (ret > 0 || !IS_NATIVE(regs))
-			return 0;
+	if (nr == NR_CONNECT)
+		return ret <= 0 && IS_NATIVE(regs);
+	return cfg.accept_by_exit && ret >= 0 && is_accept(regs, nr);
+}
+
+static __always_inline int on_attempt_call(struct pt_regs *regs, long ret)
+{
+	if (SYSCALL_NR(regs) == NR_CONNECT)
 		return on_connect_exit(SYSCALL_ARG1(regs), (void *)SYSCALL_ARG2(regs),
 				       SYSCALL_ARG3(regs), ret);
-	}
-	if (!cfg.accept_by_exit || ret < 0 || !is_accept(regs, nr))
-		return 0;
 	return attempt_accepted(sock_of_fd(ret));
 }
 
 SEC("?tp_btf/sys_exit")
 int TP_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 {
+	if (!is_attempt_call(regs, ret))
+		return 0;
 	twin_done(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task());
-	on_syscall_exit(regs, ret);
+	on_attempt_call(regs, ret);
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
 {
-	if (!twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
+	if (!is_attempt_call(regs, ret) ||
+	    !twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
 		return 0;
-	return on_syscall_exit(regs, ret);
+	return on_attempt_call(regs, ret);
 }
 
 #endif

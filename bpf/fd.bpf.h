@@ -9,12 +9,15 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* System calls by number; those of 32-bit programs have others, and are left out. */
+/*
+ * System calls by number; those of 32-bit programs have others, and are left out.  The number is
+ * read from what sys_exit hands over as it is: each system call of the machine is asked for it.
+ */
 #if defined(__TARGET_ARCH_x86)
 #define NR_CONNECT 42
 #define NR_ACCEPT 43
 #define NR_ACCEPT4 288
-#define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, orig_ax))
+#define SYSCALL_NR(r) ((long)(r)->orig_ax)
 #define SYSCALL_ARG1(r) BPF_CORE_READ(r, di)
 #define SYSCALL_ARG2(r) BPF_CORE_READ(r, si)
 #define SYSCALL_ARG3(r) BPF_CORE_READ(r, dx)
@@ -23,7 +26,7 @@
 #define NR_CONNECT 203
 #define NR_ACCEPT 202
 #define NR_ACCEPT4 242
-#define SYSCALL_NR(r) ((long)BPF_CORE_READ(r, syscallno))
+#define SYSCALL_NR(r) ((long)(r)->syscallno)
 #define SYSCALL_ARG1(r) BPF_CORE_READ(r, orig_x0)
 #define SYSCALL_ARG2(r) BPF_CORE_READ(r, regs[1])
 #define SYSCALL_ARG3(r) BPF_CORE_READ(r, regs[2])
