@@ -139,21 +139,31 @@ static __always_inline int on_attempt_call(struct pt_regs *regs, long ret)
 	return attempt_accepted(sock_of_fd(ret));
 }
 
+/*
+ * Where a program can be left out here (nested.bpf.h), the kernel counts it whatever the call
+ * was, so the second program has to count all of them, too.
+ */
 SEC("?tp_btf/sys_exit")
 int TP_PROG(attempt_syscall, struct pt_regs *regs, long ret)
 {
-	if (!is_attempt_call(regs, ret))
+	int is = is_attempt_call(regs, ret);
+
+	if (!is && !cfg.tp_preempts)
 		return 0;
 	twin_done(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task());
-	on_attempt_call(regs, ret);
+	if (is)
+		on_attempt_call(regs, ret);
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(attempt_syscall_nested, struct pt_regs *regs, long ret)
 {
-	if (!is_attempt_call(regs, ret) ||
-	    !twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT))
+	int is = is_attempt_call(regs, ret);
+
+	if (!is && !cfg.tp_preempts)
+		return 0;
+	if (!twin_wanted(TWIN_ATTEMPT_SYSCALL, (void *)bpf_get_current_task(), HOOK_ATTEMPT) || !is)
 		return 0;
 	return on_attempt_call(regs, ret);
 }

@@ -117,7 +117,8 @@ struct config {
 	__u8 emit_latency;
 	__u8 keep_func;	    /* keep.bpf.h: programs of fentry and fexit can be preempted */
 	__u8 keep_tp;	    /* … those of tracepoints, too (7.0) */
-	__u8 pad[4];
+	__u8 tp_preempts;   /* programs of tracepoints can be preempted, kept or not */
+	__u8 pad[3];
 	__u32 snap;	    /* bytes of payload in ev_raw */
 	__u32 raw_max;	    /* bytes of a record with payload */
 	__u8 atomics; /* atomic operations that return a value are there (5.12) */

@@ -131,8 +131,11 @@ static void configure_keep(struct config *cfg, bool can)
 {
 	struct utsname u;
 
-	cfg->keep_func = can && !uname(&u) && strstr(u.version, "PREEMPT");
-	cfg->keep_tp = cfg->keep_func && strtoul(u.release, NULL, 10) >= 7;
+	if (uname(&u) || !strstr(u.version, "PREEMPT"))
+		return;
+	cfg->keep_func = can;
+	cfg->tp_preempts = strtoul(u.release, NULL, 10) >= 7;
+	cfg->keep_tp = can && cfg->tp_preempts;
 }
 
 void configure(struct tcplens_bpf *skel, const struct kbtf *btf, const struct attach_opts *o,
