@@ -25,7 +25,12 @@ static __always_inline void attempt_adopt(struct sock *sk, struct attempt *a)
 		a->begin_ns = g->since_ns;
 		attempt_listener(a, &g->who);
 	} else if (c && c->who.how == HOW_LISTENER) {
+		struct track *track = TRACK_WANTED ? track_of(c) : 0;
+
 		attempt_listener(a, &c->who);
+		/* Adopted already, by the segment that brought the last ACK (adopt_early()). */
+		if (track && c->adopted)
+			a->begin_ns = track->begin_ns;
 	}
 }
 

@@ -107,6 +107,9 @@ static __always_inline void adopt_before_change(struct sock *sk)
 		return;
 	sock_ends(&e, sk, 1);
 	adopt_early(c, sk, &e);
+	/* Of a SYN cookie there was no request: as the state change has it. */
+	if (TRACK_WANTED && !track_of(c))
+		track_add(c, sk, c->since_ns);
 }
 
 static __always_inline int on_segment_other(struct sock *sk, struct sk_buff *skb)

@@ -85,7 +85,6 @@ static __always_inline void track_accepted(struct conn *c)
 
 static __always_inline int on_accept(struct sock *sk)
 {
-	struct ev_ends e;
 	struct conn *c;
 
 	if (!sk)
@@ -104,10 +103,8 @@ static __always_inline int on_accept(struct sock *sk)
 		return 0;
 	}
 	conn_own(c->num, HOW_ACCEPT);
-	if (!TRACK_WANTED)
-		return 0;
-	sock_ends(&e, sk, 1);
-	track_accepted(c);
+	if (TRACK_WANTED)
+		track_accepted(c);
 	return 0;
 }
 

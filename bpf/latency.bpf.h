@@ -137,7 +137,9 @@ __attribute__((weak)) __noinline int lat_wait(__u32 num, __u32 part, __u64 now, 
 
 static __always_inline void lat_add(const struct conn *c, __u8 part, __u64 now, __u64 since)
 {
-	if (!cfg.filter.used || c->verdict == VERDICT_PASS || lat_filter(c->num))
+	__u8 v = cfg.filter.used ? c->verdict : VERDICT_PASS;
+
+	if (v == VERDICT_PASS || (v != VERDICT_REJECT && lat_filter(c->num)))
 		lat_wait(c->num, part, now, since);
 }
 

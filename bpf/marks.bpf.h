@@ -134,7 +134,7 @@ __attribute__((weak)) __noinline int marks_shift(__u64 conn, __u32 gone)
 			break;
 		q->m[to] = *left;
 	}
-	q->n = n - gone;
+	q->n = n > gone ? n - gone : 0;
 	return 0;
 }
 

@@ -27,7 +27,9 @@ WAY = ("netns", "laddr", "lport", "raddr", "rport", "dir")
 
 
 def cut(records):
-    return [{k: v for k, v in r.items() if not OWN.fullmatch(k)} for r in records]
+    """Without those, but a time that one of them knows the other one has to know."""
+    return [{k: "known" if k.endswith("_us") else v for k, v in r.items()
+             if not OWN.fullmatch(k) or (k.endswith("_us") and v is not None)} for r in records]
 
 
 def as_live(got, live):
