@@ -160,7 +160,6 @@ static void *run(void *arg)
 	int err = 0;
 
 	idle_cpu__anywhere();
-	/* Refused there, it was for the whole session. */
 	if (o->priority && !priority_real_time())
 		idle_cpu__init(&cpu);
 	share__begin(&share);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TRIES 10
+#define TRIES 50
 #define TRY_MS 20
 
 int priority_real_time(void)
@@ -41,15 +41,17 @@ static int write_nice(int fd, const char *text, size_t n)
 	return 0;
 }
 
-void priority_group_restore(void)
+int priority_group_restore(void)
 {
-	int fd = group_fd;
+	int fd = group_fd, err;
 
-	group_fd = -1;
 	if (fd < 0)
-		return;
-	write_nice(fd, group_was, group_was_len);
+		return 0;
+	/* A signal meanwhile does it once more, and does not come back. */
+	err = write_nice(fd, group_was, group_was_len);
+	group_fd = -1;
 	close(fd);
+	return err;
 }
 
 /* Ends the process as the signal would have, when the handler has returned. */
@@ -62,8 +64,8 @@ static void on_end(int sig)
 /* Those that end a process, and that session_signals() leaves as they are. */
 static void catch_ends(void)
 {
-	static const int ends[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,	SIGFPE,	  SIGUSR1, SIGSEGV, SIGUSR2,
-				    SIGALRM, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS };
+	static const int ends[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGUSR1, SIGSEGV, SIGUSR2, SIGALRM,
+				    SIGXCPU, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS, SIGSTKFLT };
 	struct sigaction sa = { .sa_handler = on_end, .sa_flags = SA_RESETHAND }, old;
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
@@ -118,7 +120,7 @@ int priority_group_raise(int *was)
 			return 0;
 		group_fd = -1;
 	}
-	/* Nothing has changed, or somebody else has done it, who will take it back. */
 	close(fd);
-	return err;
+	/* Somebody else has done it, and will take it back. */
+	return err ? err : -EALREADY;
 }

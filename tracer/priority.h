@@ -12,13 +12,17 @@ int priority_real_time(void);
 
 /*
  * The best nice value for our session (sched(7), autogroup): all its processes get it, not only
- * we.  So it is taken back by priority_group_restore(), and at all signals that end the process
- * but SIGKILL.  *was: the value before.  0, or a negative errno: then nothing has changed.
+ * we.  So it is taken back by priority_group_restore(), and at the signals that end a process by
+ * default, but for SIGKILL and the real-time ones.  *was: the value before.  0, or a negative
+ * errno: then nothing has changed; -EALREADY: it is the best one, by another's doing, till that ends.
  */
 int priority_group_raise(int *was);
 
-/* In any case, and before anybody is waited for.  Does nothing if nothing was raised. */
-void priority_group_restore(void);
+/*
+ * In any case, and before anybody is waited for.  Does nothing if nothing was raised.  0, or a
+ * negative errno: then it is still raised.
+ */
+int priority_group_restore(void);
 
 #define PRIORITY_GROUP_NICE (-20)
 

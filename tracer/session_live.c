@@ -55,6 +55,7 @@ struct session {
 	struct progress progress;
 	int sigfd;
 	struct pace pace;
+	bool real_time; /* others get no CPU that we do not leave them */
 	struct share share;
 	__u64 rest_ns; /* until when the CPU is others' */
 	struct idle_cpu cpu;
@@ -266,7 +267,8 @@ static void loop(struct session *s)
 			account(s);
 		if (s->tick_ns && !s->out.stop && now >= s->tick_ns)
 			tick(s);
-		s->rest_ns = clock_mono_ns() + share__owed(&s->share);
+		if (s->real_time)
+			s->rest_ns = clock_mono_ns() + share__owed(&s->share);
 	}
 }
 
@@ -280,6 +282,16 @@ static void tell_cost(struct session *s)
 	cost__tell(&s->cost, s->skel, &s->report, &rec, s->o->output->json);
 }
 
+/* Before anything is waited for. */
+static void restore_priority(const struct session *s)
+{
+	int err = priority_group_restore();
+
+	if (err)
+		session_note(s->o, "this session still has nice %d (/proc/self/autogroup): it can't be taken back (%s)",
+			     PRIORITY_GROUP_NICE, strerror(-err));
+}
+
 static void finish(struct session *s)
 {
 	source__snapshot(s->source);
@@ -289,6 +301,7 @@ static void finish(struct session *s)
 			;
 		source__account(s->source);
 	}
+	restore_priority(s);
 	consumer__finish(&s->out, clock_mono_ns());
 	progress__clear(&s->progress);
 	if (s->o->run->stats)
@@ -384,23 +397,28 @@ static int open_consumer(struct session *s, char *err, size_t len)
 	return consumer__open(&s->out, s->o, &info, err, len);
 }
 
-/* Shall we be scheduled before others?  Never silent: without, records may be lost. */
+/* Shall we be scheduled before others?  Never silent: without, records may be lost.  true: with real-time priority. */
 static bool raise_priority(const struct session *s)
 {
-	int err, was;
+	int err, was, group;
 
 	if (s->o->run->no_priority)
 		return false;
 	err = priority_real_time();
 	if (!err)
 		return true;
-	if (!priority_group_raise(&was)) {
+	group = priority_group_raise(&was);
+	if (!group)
 		session_note(s->o,
 			     "no real-time priority (%s): until the end all processes of this session have nice %d (autogroup; it was %d)",
 			     strerror(-err), PRIORITY_GROUP_NICE, was);
-		return true;
-	}
-	session_note(s->o, "no real-time priority (%s): records may be lost while all CPUs are busy", strerror(-err));
+	else if (group == -EALREADY)
+		session_note(s->o,
+			     "no real-time priority (%s): this session has nice %d (autogroup) until who has set that takes it back",
+			     strerror(-err), PRIORITY_GROUP_NICE);
+	else
+		session_note(s->o, "no real-time priority (%s): records may be lost while all CPUs are busy",
+			     strerror(-err));
 	return false;
 }
 
@@ -408,7 +426,6 @@ static bool raise_priority(const struct session *s)
 static int start(struct session *s, char *err, size_t len)
 {
 	int ret = s->sigfd = session_signals();
-	bool raised;
 
 	if (ret < 0)
 		goto fail;
@@ -432,18 +449,19 @@ static int start(struct session *s, char *err, size_t len)
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;
-	raised = raise_priority(s);
-	if (raised)
+	s->real_time = raise_priority(s);
+	if (s->real_time)
 		share_together();
 	share__begin(&s->share);
 	s->out.give_up = asked_again;
 	s->out.give_up_ctx = s;
-	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN, raised);
+	ret = consumer__async(&s->out, s->o->run->buffer > OUTPUT_MIN ? s->o->run->buffer : OUTPUT_MIN,
+			      s->real_time);
 	if (ret)
 		goto fail;
 	pace__init(&s->pace, ring_front_size(s->o->run->buffer), s->o->run->buffer);
 	/* Others than real-time threads are moved by the scheduler. */
-	if (raised)
+	if (s->real_time)
 		idle_cpu__init(&s->cpu);
 	sleep_until_woken(s);
 	ret = s->o->run->stats ? cost__begin(&s->cost) : 0;
@@ -477,7 +495,7 @@ int session_live__run(const struct session_opts *o)
 	} else {
 		fprintf(stderr, "tcplens: %s\n", why);
 	}
-	priority_group_restore();
+	restore_priority(&s);
 	status = consumer__tell(&s.out) || err ? 1 : child__exit_status(&s.child);
 	child__stop(&s.child);
 	consumer__free(&s.out);

@@ -23,7 +23,8 @@ static __u64 cpu_ns(clockid_t clock)
 
 __u64 share__look(struct share *s, __u64 wall_ns, __u64 cpu_ns, unsigned int cpus)
 {
-	__u64 used = cpu_ns - s->cpu_ns, passed = wall_ns - s->wall_ns;
+	__u64 used = cpu_ns > s->cpu_ns ? cpu_ns - s->cpu_ns : 0;
+	__u64 passed = wall_ns > s->wall_ns ? wall_ns - s->wall_ns : 0;
 
 	s->owed_ns += (used + used / 2) / cpus;
 	s->owed_ns -= passed < s->owed_ns ? passed : s->owed_ns;

@@ -45,6 +45,9 @@ def main():
             signal.pause()
     with open(sys.argv[1], "w") as f:
         f.write(str(other))
+    # Started in the background by a shell, we would have some of them ignored.
+    for sig in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(sig, signal.SIG_DFL)
     refuse()
     os.execv(sys.argv[2], sys.argv[2:])
 
