@@ -145,7 +145,7 @@ $(B)/.libs: tracer/static_pcap.c $(B)/.flags-link Makefile
 	then \
 		echo '$(LINKED_LIBS)' > $@; rm -f $@.log; \
 	else \
-		$(if $(SHARED),,echo '  NOTE    the libraries are shared ones, as they could not be linked in: $@.log tells why' >&2;) \
+		$(if $(SHARED),,echo '  NOTE    the libraries are shared ones, as they could not be linked in: $@.log tells why (then: rm $@)' >&2;) \
 		echo '$(SHARED_LIBS)' > $@; \
 	fi; rm -f $@.try
 
