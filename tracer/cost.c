@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "names.h"
 #include "skel.h"
+#include "sysctl.h"
 
 /* Of RUSAGE_SELF: all threads, or RUSAGE_THREAD: this one. */
 static __u64 cpu_ns(int who)
@@ -29,17 +30,6 @@ static __u64 cpu_ns(int who)
 	       (__u64)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1000;
 }
 
-/* For everybody, all the time: the sysctl kernel.bpf_stats_enabled. */
-static bool counted_anyway(void)
-{
-	FILE *f = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
-	bool on = f && fgetc(f) == '1';
-
-	if (f)
-		fclose(f);
-	return on;
-}
-
 /* Asking for it takes CAP_SYS_ADMIN (bpf_enable_stats() in kernel/bpf/syscall.c), which nothing else here does. */
 int cost__begin(struct cost *c)
 {
@@ -50,7 +40,8 @@ int cost__begin(struct cost *c)
 	c->begin_thread_ns = cpu_ns(RUSAGE_THREAD);
 	c->fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	err = c->fd < 0 ? -errno : 0;
-	c->counted = !err || counted_anyway();
+	/* Where the sysctl is on it does so for everybody, all the time. */
+	c->counted = !err || sysctl_kernel_on("bpf_stats_enabled");
 	return c->counted ? 0 : err;
 }
 

@@ -6,9 +6,10 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "sysctl.h"
 
 #define TRIES 50
 #define TRY_MS 20
@@ -73,17 +74,6 @@ static void catch_ends(void)
 			sigaction(ends[i], &sa, NULL);
 }
 
-/* Switched off (the sysctl, or noautogroup), the value can be set all the same, and is for nothing. */
-static bool groups_used(void)
-{
-	FILE *f = fopen("/proc/sys/kernel/sched_autogroup_enabled", "re");
-	bool used = f && fgetc(f) == '1';
-
-	if (f)
-		fclose(f);
-	return used;
-}
-
 /* "/autogroup-NUMBER nice N" */
 static int read_nice(int fd, int *nice)
 {
@@ -108,8 +98,11 @@ int priority_group_raise(int *was)
 {
 	char text[8];
 	int n = snprintf(text, sizeof(text), "%d", PRIORITY_GROUP_NICE), err;
-	int fd = groups_used() ? open("/proc/self/autogroup", O_RDWR | O_CLOEXEC) : -1;
+	int fd = -1;
 
+	/* Switched off (or by noautogroup), the value can be set all the same, and is for nothing. */
+	if (sysctl_kernel_on("sched_autogroup_enabled"))
+		fd = open("/proc/self/autogroup", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -EOPNOTSUPP;
 	err = read_nice(fd, was);

@@ -30,7 +30,7 @@ __u64 store_size_count(const char *path, const char *const names[])
  * 32,768, more than one remote end can have (28,232 local ports, usually), and where there are many
  * already, a quarter of them.  A place takes 156 bytes, at once, whether it is ever used or not: so
  * not twice as many.  A place is free again when its connection closes, so it is not their rate that
- * counts; and one too many is counted and told (HOOK_CONN).
+ * counts.  That one found none is told (HOOK_CONN), but not how many records are missing for it.
  */
 __u32 store_size_for(__u64 sockets)
 {
