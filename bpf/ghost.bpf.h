@@ -49,7 +49,10 @@ static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 	struct conn *g = bpf_map_lookup_elem(&ghosts, t);
 	__u64 since = 0;
 
-	if (g && g->state == ST_NEW_SYN_RECV) {
+	/* Once: a process may have it by now, and a request found later is not its own. */
+	if (c->adopted) {
+		bpf_map_delete_elem(&ghosts, t);
+	} else if (g && g->state == ST_NEW_SYN_RECV) {
 		since = g->since_ns;
 		who_write_begin(c);
 		c->who = g->who;

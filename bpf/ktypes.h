@@ -28,6 +28,7 @@
 	X(skb_shared_info)                                                                     \
 	X(socket)                                                                              \
 	X(task_struct)                                                                         \
+	X(tcp_request_sock)                                                                    \
 	X(tcp_skb_cb)                                                                          \
 	X(tcp_sock)                                                                            \
 	X(timespec64)

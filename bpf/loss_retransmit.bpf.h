@@ -101,6 +101,8 @@ int TP_PROG(loss_retransmit, struct sock *sk, struct sk_buff *skb)
 SEC("?tp_btf/tcp_retransmit_synack")
 int TP_PROG(loss_synack, struct sock *sk, struct request_sock *req)
 {
+	/* The listener; of Fast Open the socket that the SYN made. */
+	__u8 state = RD(sk, __sk_common.skc_state);
 	struct about a = { .dir = DIR_OUT, .flags = TF_SYN | TF_ACK, .state = ST_NEW_SYN_RECV };
 	struct ev_trouble *r;
 	struct tuple t;
@@ -108,7 +110,12 @@ int TP_PROG(loss_synack, struct sock *sk, struct request_sock *req)
 	sock_ends(&a.e, (struct sock *)req, 0);
 	a.netns = sock_netns(sk);
 	tuple_of(&t, &a.e, a.netns);
-	a.c = ghost_embryo(&t, RD(sk, __sk_common.skc_state) == ST_LISTEN ? sk : 0);
+	if (state == ST_LISTEN) {
+		a.c = ghost_embryo(&t, sk);
+	} else {
+		a.c = conn_get(sk);
+		a.state = state;
+	}
 	r = trouble_new(&a, EV_RETRANSMIT, 1);
 	if (!r)
 		return 0;

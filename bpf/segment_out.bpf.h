@@ -131,10 +131,16 @@ static __always_inline void unpark(struct tuple *t, struct conn *g, __u8 state)
 	bpf_map_delete_elem(&parked, t);
 }
 
+/* Fast Open: the request's SYN made a socket at once, and its SYN-ACK is sent again (tcp_rtx_synack()). */
+static __always_inline int is_answer_again(struct sock *sk, __u8 state)
+{
+	return state == ST_NEW_SYN_RECV && RD(AS(struct tcp_request_sock, sk), tfo_listener);
+}
+
 /* SYN-ACK, reset or ACK of no full socket; `sk` is a listener, a mini-socket, another protocol's, or NULL. */
 static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 netns)
 {
-	__u8 state = RD(sk, __sk_common.skc_state);
+	__u8 state = RD(sk, __sk_common.skc_state), at;
 	__u16 word = packet_word(p);
 	struct sock *lsk = 0;
 	struct conn *g = 0;
@@ -143,7 +149,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 
 	packet_ends(&e, p, 0);
 	tuple_of(&t, &e, netns);
-	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK)) {
+	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK) && !is_answer_again(sk, state)) {
 		if (state == ST_NEW_SYN_RECV)
 			lsk = sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener));
 		g = ghost_embryo(&t, lsk);
@@ -154,19 +160,23 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 			g->rcv_wscale = RD_BITS(r, rcv_wscale);
 			g->known |= CONN_WSCALE;
 		}
+		at = bare_state(g);
 	} else {
 		g = bpf_map_lookup_elem(&ghosts, &t);
+		at = bare_state(g);
 		if (!g && state == ST_LISTEN) {
 			g = conn_get(sk);
+			at = bare_state(g);
 		} else if (!g) {
-			/* A reset in the name of a socket that lives on, or of a listener. */
+			/* In the name of a socket that lives on, or a reset in that of a listener. */
 			struct ev_ends own;
 
 			g = conn_by_tuple(&t, &own);
+			at = g && state == ST_NEW_SYN_RECV ? RD(sock_as((void *)g->sk), __sk_common.skc_state) : 0;
 		}
 	}
 	unpark(&t, g, g && g->state == ST_NEW_SYN_RECV ? ST_LISTEN : 0);
-	return segment_bare(p, g, &e, netns, word, DIR_OUT, bare_state(g), HOOK_SEG_OUT);
+	return segment_bare(p, g, &e, netns, word, DIR_OUT, at, HOOK_SEG_OUT);
 }
 
 static __always_inline int out_full(struct packet *p, struct sock *sk, struct conn *c)

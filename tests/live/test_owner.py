@@ -532,6 +532,41 @@ class OverVeth(Shapes, Scene):
         self.here, self.there = net.sides
         self.spaces, self.addr = list(net.sides), net.b.addr4
 
+    def lead_astray(self, mac):
+        """What the server sends to the client goes to this hardware address."""
+        self.there.ip(f"neigh replace {self.here.addr4} lladdr {mac} dev {self.there.dev}")
+
+    def test_fast_open_answered_again(self):
+        """
+        The answer to the SYN is lost, and comes again after the socket was accepted: that is
+        the same connection, and the process's that accepted it.
+        """
+        for ns in self.spaces:
+            ns.sysctl("ipv4.tcp_fastopen", 3)
+        loss = self.lens("loss", "--netns", self.there.path)
+        self.begin()
+        one = ("accept", "read=5", "write=200", "eof", "close")
+        s = self.server("name=srv", "listen=0", *one, *one)
+        client = ("name=cli", f"fastopen={self.addr}", "read=200", "close")
+        self.finished(self.client(*client))
+        self.lead_astray("02:00:00:00:00:99")
+        c = self.client(*client)
+        s.expect(rb"(?s)\nwrite .*\nwrite ")
+        before = self.there.counters()["TcpExt.TCPSynRetrans"]
+        wait_until("another SYN-ACK", lambda: self.there.counters()["TcpExt.TCPSynRetrans"] > before)
+        self.lead_astray(self.here.mac)
+        self.finished(c, s)
+        srv, _ = self.end()
+        records = self.by_connection(srv)[-1]
+        self.assertGreater(len([r for r in records if r.get("flags") == ["SYN", "ACK"]]), 1,
+                           "no SYN-ACK came again: this proves nothing\n" + self.story(records))
+        for kind in ("segment", "state"):
+            self.assertEqual(len({r["conn"] for r in records if r["event"] == kind}), 1, self.story(records))
+        self.owned([r for r in records if r.get("old") != "LISTEN"], ("srv", LISTENER), ("srv", ACCEPT))
+        again = [r for r in loss.stop().records if r.get("kind") == "syn-ack"]
+        self.assertEqual({(r["pid"], r["owner"], r["conn"]) for r in again},
+                         {(s.pid, "accept", again[0]["conn"])})
+
 
 class Begin(Case):
     """Connections that come and go while the tracer starts."""

@@ -483,6 +483,11 @@ struct inet_request_sock {
 	u16 rcv_wscale: 4;
 };
 
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	bool tfo_listener;
+};
+
 struct ns_common {
 	unsigned int inum;
 };
