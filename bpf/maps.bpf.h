@@ -322,6 +322,9 @@ extern struct claims_map claims SEC(".maps");
 /* Numbers given out so far, the free ones included. */
 extern __u32 conns_used;
 
+/* A connection has found no place in `conns`: what is in no table may be of one that is open. */
+extern __u32 conns_full;
+
 /* Number of a connection behind NAT -> its ends as seen on the wire. */
 struct nat_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

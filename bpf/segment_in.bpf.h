@@ -275,21 +275,30 @@ int BPF_KRETPROBE(in_req_kretprobe, struct sock *ret)
 
 #define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
 
-/* Of no connection.  A SYN begins one, with the listener's process if only one listens there. */
+/*
+ * Of no connection that is known.  A SYN begins one, with the listener's process if only one
+ * listens there.  Else, once a connection has found no place, it may be that one's, whose
+ * process nobody knows; if not, a listener will refuse it.
+ */
 static __always_inline int on_unconnected(struct packet *p, struct net_device *dev,
 					  const struct ev_ends *e, struct tuple *t, struct conn *g,
 					  __u16 word)
 {
-	struct port_owner *l = listener_reached(dev, e, t->netns);
+	int placeless = *(volatile __u32 *)&conns_full && !is_first_syn(word);
+	struct port_owner *l = listener_find(t->netns, e->laddr, e->lport);
 
+	if ((l || placeless) && !is_for_here(dev, e)) {
+		l = 0;
+		placeless = 0;
+	}
 	if (!is_first_syn(word)) {
 		__u64 skb = (__u64)p->skb, mark = packet_seq_and_ack(p);
 
-		if (!l)
+		if (!l && !placeless)
 			return 0;
 		bpf_map_update_elem(&strays, &skb, &mark, BPF_ANY);
-		return segment_bare(p, l->mixed ? 0 : &l->c, e, t->netns, word, DIR_IN, ST_LISTEN,
-				    HOOK_SEG_IN);
+		return segment_bare(p, !l || placeless || l->mixed ? 0 : &l->c, e, t->netns, word, DIR_IN,
+				    placeless ? 0 : ST_LISTEN, HOOK_SEG_IN);
 	}
 	/* TIME-WAIT may refuse it. */
 	if (!l || l->mixed || (g && g->state == ST_TIME_WAIT))

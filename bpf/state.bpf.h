@@ -147,10 +147,13 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		c->since_ns = now;
 		return 0;
 	}
-	if (!c)
-		return 0;
 	sock_ends(&e, sk, 1);
-	tuple_of(&t, &e, c->who.netns);
+	tuple_of(&t, &e, c ? c->who.netns : sock_netns(sk));
+	if (!c) {
+		/* There is no place for it: what it receives is a waiting request's no more. */
+		bpf_map_delete_elem(&ghosts, &t);
+		return 0;
+	}
 	since = c->since_ns;
 	c->since_ns = now;
 	begin = new == ST_SYN_SENT ? now : 0;

@@ -66,6 +66,19 @@ struct session {
 	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
 };
 
+/* Where a record of the hook finds no room. */
+static const char *no_room(__u32 hook)
+{
+	switch (hook) {
+	case HOOK_ATTEMPT:
+		return "the ring buffer, or the table of attempts, was full: use a larger --buffer or --connections, or a filter";
+	case HOOK_LOSS:
+		return "the ring buffer, or the table of closed windows, was full: use a larger --buffer or a filter";
+	default:
+		return "the ring buffer was full: use a larger --buffer or a filter";
+	}
+}
+
 /* Never silent: an unreported loss looks like a quiet network. */
 static void tell_lost(const struct ev_lost *l, __u64 left_out)
 {
@@ -89,10 +102,8 @@ static void tell_lost(const struct ev_lost *l, __u64 left_out)
 			" waits not counted: the kernel's table or the ring buffer was full; use a filter\n",
 			(uint64_t)full);
 	else
-		fprintf(stderr,
-			"tcplens: %" PRIu64
-			" records lost (%s): the ring buffer was full: use a larger --buffer or a filter\n",
-			(uint64_t)full, hook_name(l->hdr.hook));
+		fprintf(stderr, "tcplens: %" PRIu64 " records lost (%s): %s\n", (uint64_t)full, hook_name(l->hdr.hook),
+			no_room(l->hdr.hook));
 }
 
 static int on_event(void *ctx, const struct ev_hdr *ev)
