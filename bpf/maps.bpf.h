@@ -334,9 +334,10 @@ struct nat_map {
 };
 extern struct nat_map nat SEC(".maps");
 
+#define GHOSTS 16384
 struct ghosts_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, GHOSTS);
 	__type(key, struct tuple);
 	__type(value, struct conn);
 };

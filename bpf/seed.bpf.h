@@ -81,6 +81,13 @@ int seed_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/*
+ * TIME-WAITs that are remembered of those before the start: a busy server has more than
+ * `ghosts` holds, which would only push each other out, and the requests with them.
+ */
+#define SEED_TIME_WAITS (GHOSTS / 4 * 3)
+static __u32 seeded_time_waits;
+
 /* Mini-sockets: a request is its listener's; who left a TIME-WAIT behind is not known any more. */
 static __always_inline void seed_mini(struct sock *sk, __u8 state)
 {
@@ -88,6 +95,8 @@ static __always_inline void seed_mini(struct sock *sk, __u8 state)
 	struct ev_ends e;
 	struct tuple t;
 
+	if (state != ST_NEW_SYN_RECV && seeded_time_waits >= SEED_TIME_WAITS)
+		return;
 	sock_ends(&e, sk, 0);
 	tuple_of(&t, &e, sock_netns(sk));
 	there = bpf_map_lookup_elem(&ghosts, &t);
@@ -100,6 +109,7 @@ static __always_inline void seed_mini(struct sock *sk, __u8 state)
 		ghost_embryo(&t, sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener)));
 		return;
 	}
+	seeded_time_waits++;
 	g.who.netns = t.netns;
 	g.who.conn = conn_new_id();
 	g.state = state;
