@@ -284,24 +284,22 @@ static __always_inline int on_unconnected(struct packet *p, struct net_device *d
 					  const struct ev_ends *e, struct tuple *t, struct conn *g,
 					  __u16 word)
 {
-	int placeless = *(volatile __u32 *)&conns_full && !is_first_syn(word);
 	struct port_owner *l = listener_find(t->netns, e->laddr, e->lport);
+	__u32 placeless = *(volatile __u32 *)&conns_full;
+	int here = (l || placeless) && is_for_here(dev, e);
 
-	if ((l || placeless) && !is_for_here(dev, e)) {
-		l = 0;
-		placeless = 0;
-	}
 	if (!is_first_syn(word)) {
 		__u64 skb = (__u64)p->skb, mark = packet_seq_and_ack(p);
 
-		if (!l && !placeless)
+		if (!here)
 			return 0;
 		bpf_map_update_elem(&strays, &skb, &mark, BPF_ANY);
-		return segment_bare(p, !l || placeless || l->mixed ? 0 : &l->c, e, t->netns, word, DIR_IN,
-				    placeless ? 0 : ST_LISTEN, HOOK_SEG_IN);
+		g = placeless || !l || l->mixed ? 0 : &l->c;
+		return segment_bare(p, g, e, t->netns, word, DIR_IN, forget(placeless ? 0 : ST_LISTEN),
+				    HOOK_SEG_IN);
 	}
 	/* TIME-WAIT may refuse it. */
-	if (!l || l->mixed || (g && g->state == ST_TIME_WAIT))
+	if (!here || !l || l->mixed || (g && g->state == ST_TIME_WAIT))
 		return park(p, e, t, word);
 	bpf_map_delete_elem(&ghosts, t);
 	g = ghost_embryo(t, 0);
