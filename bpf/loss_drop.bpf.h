@@ -133,6 +133,9 @@ int TP_PROG(loss_drop, struct sk_buff *skb, void *location)
 	dir = sk || RD(skb, skb_iif) ? DIR_IN : DIR_OUT;
 	if (!sk)
 		sk = RD(skb, sk);
+	/* What is known of these by now would be followed on each way apart. */
+	sk = (void *)number_of(sk);
+	dir = forget(dir);
 	if (!about_packet(&a, &p, skb, sk, dir))
 		return 0;
 	if (dir == DIR_IN && sk && sent_by(sk, &a)) {
