@@ -44,12 +44,12 @@ def measure(a, chosen):
 
 def missing(rs):
     """
-    Percent of the events there should have been; None where that is not known.
-    Below 0 where it showed more: what else went on in the machine.
+    Percent of the events there should have been, in the round that missed most: what another
+    showed too much would hide it in a sum.  None where it is not known.  Below 0 where each
+    showed more: what else went on in the machine.
     """
-    pairs = [(r["expected"], r["events"]) for r in rs if r.get("expected") and "events" in r]
-    expected = sum(e for e, _ in pairs)
-    return 100 * sum(e - seen for e, seen in pairs) / expected if expected else None
+    return max((100 * (r["expected"] - r["events"]) / r["expected"] for r in rs
+                if r.get("expected") and "events" in r), default=None)
 
 
 def others(rs):
