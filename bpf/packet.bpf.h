@@ -48,6 +48,12 @@ struct packet {
 
 #define PACKET_TRUSTED(skb_) { .trusted = (skb_), .direct = 1 }
 
+/* Is its IP header there?  A tracepoint's packet has one, which so is no question for the verifier. */
+static __always_inline int packet_has_ip(const struct packet *p)
+{
+	return p->direct || p->ih;
+}
+
 /*
  * In a number that was read from bytes as they lie there the first one is the
  * lowest: both architectures are little-endian ones.
@@ -356,7 +362,7 @@ static __always_inline void read_tcp(struct ev_segment *s, struct packet *p, __u
 
 static __always_inline void read_ip(struct ev_segment *s, struct packet *p)
 {
-	if (!p->ih)
+	if (!packet_has_ip(p))
 		return;
 	s->has |= SEG_HAS_IP;
 	s->ttl = p->ttl;
@@ -370,7 +376,7 @@ static __always_inline void read_mac(struct ev_segment *s, struct packet *p)
 	unsigned char *head = SKB(p, head);
 	__u64 w[2];
 
-	if (!p->ih || mac == (__u16)~0)
+	if (!packet_has_ip(p) || mac == (__u16)~0)
 		return;
 	if ((unsigned char *)p->ih - (head + mac) < ETH_HLEN)
 		return;

@@ -189,13 +189,13 @@ static __always_inline struct ev_segment *segment_reserve(struct packet *p, __u1
 {
 	struct ev_segment *s;
 
-	if (cfg.raw && p->ih && cfg.snap && p->len > (word >> 12) * 4) {
+	if (cfg.raw && packet_has_ip(p) && cfg.snap && p->len > (word >> 12) * 4) {
 		s = emit_reserve(hook, EV_SEGMENT, cfg.raw_max);
 		if (s)
 			raw_large(s, p, word, netns);
 		return s;
 	}
-	if (cfg.raw && p->ih) {
+	if (cfg.raw && packet_has_ip(p)) {
 		s = emit_reserve(hook, EV_SEGMENT, RAW_SMALL);
 		if (s)
 			raw_small(s, p, word, netns);
