@@ -7,19 +7,78 @@
 #include "nested.bpf.h"
 #include "packet.bpf.h"
 
-/* Where is listened, by which socket. */
-struct lsock_key {
-	__u32 netns;
-	__u32 port;
+/* Where is listened, and by which socket.  Of several it is not known here which one a SYN is for. */
+struct lsock {
+	__u64 sk; /* the first; 0: gone */
+	__u32 count;
+	__u32 pad;
 };
 
 struct lsocks_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct lsock_key);
-	__type(value, __u64);
+	__type(key, struct port_key);
+	__type(value, struct lsock);
 };
 struct lsocks_map lsocks SEC(".maps");
+
+static __always_inline void lsock_key(struct port_key *k, struct sock *sk)
+{
+	struct ev_ends e;
+
+	sock_ends(&e, sk, 1);
+	listener_key(k, &e, sock_netns(sk));
+}
+
+static __always_inline void lsock_add(struct sock *sk)
+{
+	struct lsock new = { .sk = (__u64)sk, .count = 1 }, *l;
+	struct port_key k;
+
+	lsock_key(&k, sk);
+	l = bpf_map_lookup_elem(&lsocks, &k);
+	if (!l)
+		bpf_map_update_elem(&lsocks, &k, &new, BPF_ANY);
+	else if (l->sk != (__u64)sk)
+		__sync_fetch_and_add(&l->count, 1);
+}
+
+static __always_inline void lsock_del(struct sock *sk)
+{
+	struct port_key k;
+	struct lsock *l;
+
+	lsock_key(&k, sk);
+	l = bpf_map_lookup_elem(&lsocks, &k);
+	if (!l)
+		return;
+	if (l->count <= 1) {
+		bpf_map_delete_elem(&lsocks, &k);
+		return;
+	}
+	if (l->sk == (__u64)sk)
+		l->sk = 0;
+	__sync_fetch_and_add(&l->count, -1);
+}
+
+/* In the order of listener_find(). */
+static __always_inline struct lsock *lsock_find(__u32 netns, const struct ev_ends *e)
+{
+	struct port_key k;
+	struct lsock *l;
+
+	listener_key(&k, e, netns);
+	l = bpf_map_lookup_elem(&lsocks, &k);
+	if (!l && e->ip == 4) {
+		addr_from_v4(k.addr, 0);
+		l = bpf_map_lookup_elem(&lsocks, &k);
+	}
+	if (!l) {
+		__builtin_memset(k.addr, 0, 16);
+		l = bpf_map_lookup_elem(&lsocks, &k);
+	}
+	return l;
+}
 
 /* Attempts that a full queue refused: the peer's sequence number, so that its repetitions are one line. */
 struct refused_map {
@@ -128,25 +187,23 @@ static __always_inline int syn_of(struct sk_buff *skb, struct ev_ends *e, __u32 
  */
 static __always_inline int on_syn(struct sk_buff *skb)
 {
-	struct lsock_key k;
 	struct sock *lsk;
 	struct ev_ends e;
+	struct lsock *l;
 	struct tuple t;
-	__u32 seq, *told;
-	__u64 *v;
+	__u32 seq, netns, *told;
 
 	if (!is_syn_received(number_of(skb)) || !syn_of(skb, &e, &seq))
 		return 0;
-	k.netns = net_inum(BPF_CORE_READ(skb, dev, nd_net.net));
-	k.port = e.lport;
-	v = bpf_map_lookup_elem(&lsocks, &k);
-	if (!v)
+	netns = net_inum(BPF_CORE_READ(skb, dev, nd_net.net));
+	l = lsock_find(netns, &e);
+	if (!l || l->count != 1 || !l->sk)
 		return 0;
-	lsk = (struct sock *)*v;
+	lsk = (struct sock *)l->sk;
 	/* sk_acceptq_is_full() */
 	if (RD(lsk, sk_ack_backlog) <= RD(lsk, sk_max_ack_backlog) || !is_for_listener(lsk, &e))
 		return 0;
-	tuple_of(&t, &e, k.netns);
+	tuple_of(&t, &e, netns);
 	told = bpf_map_lookup_elem(&refused, &t);
 	if (told && *told == seq)
 		return 0;

@@ -92,10 +92,11 @@ static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
 	if (!sock_is_tcp(sk))
 		return 0;
 	if (new == ST_LISTEN) {
-		struct lsock_key k = { sock_netns(sk), bpf_ntohs(RD((struct inet_sock *)sk, inet_sport)) };
-		__u64 v = (__u64)sk;
-
-		bpf_map_update_elem(&lsocks, &k, &v, BPF_ANY);
+		lsock_add(sk);
+		return 0;
+	}
+	if (old == ST_LISTEN && new == ST_CLOSE) {
+		lsock_del(sk);
 		return 0;
 	}
 	if (new == ST_SYN_SENT) {
@@ -176,9 +177,7 @@ int attempt_seed(struct bpf_iter__tcp *ctx)
 		return 0;
 	state = RD(sk, __sk_common.skc_state);
 	if (state == ST_LISTEN) {
-		struct lsock_key k = { sock_netns(sk), RD(sk, __sk_common.skc_num) };
-
-		bpf_map_update_elem(&lsocks, &k, &v, BPF_ANY);
+		lsock_add(sk);
 		return 0;
 	}
 	if ((state == ST_ESTABLISHED || state == ST_CLOSE_WAIT) && !RD(sk, sk_socket))

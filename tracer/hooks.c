@@ -57,6 +57,7 @@
 	"on kernels before 6.11 whose the data is that finds no room or window, even its namespace (a filter " \
 	"leaves it out); on kernels before 6.18 retransmits that this host itself drops (the drops are told)"
 #define NO_URING "connects by io_uring or a 32-bit program that fail before a SYN is made"
+#define NO_GROUP "; SYNs that a full accept queue refuses, where several sockets listen (SO_REUSEPORT)"
 
 #define NO_HALF "data that arrives with the handshake's last ACK or after our own FIN, as to when it is read"
 #define NO_CONG "the beginning of loss recovery (known one segment later, or when one is sent again)"
@@ -231,10 +232,10 @@ const struct hook hooks[] = {
 			},
 		},
 		.blind = {
-			[BACKEND_FENTRY] = NO_URING,
-			[BACKEND_KPROBE] = NO_URING,
+			[BACKEND_FENTRY] = NO_URING NO_GROUP,
+			[BACKEND_KPROBE] = NO_URING NO_GROUP,
 			[BACKEND_TRACEPOINT] = NO_URING "; the moment of an accept() by such (its queue_us is an "
-							"upper bound)",
+							"upper bound)" NO_GROUP,
 		},
 	},
 	{

@@ -16,7 +16,8 @@ from lib.net import CLOSE_WAIT, ESTABLISHED
 SERVER = r"""
 import os, socket, sys, time
 s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
-s.bind((sys.argv[1], 0))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+s.bind((sys.argv[1], int(sys.argv[3])))
 s.listen(int(sys.argv[2]))
 got = []
 print("port", s.getsockname()[1], flush=True)
@@ -49,8 +50,8 @@ def syscall_of(pid):
 
 
 class In(Case):
-    def server(self, ns, addr="127.0.0.1", backlog=8):
-        p = self.spawn([sys.executable, "-c", SERVER, addr, str(backlog)], ns=ns)
+    def server(self, ns, addr="127.0.0.1", backlog=8, port=0):
+        p = self.spawn([sys.executable, "-c", SERVER, addr, str(backlog), str(port)], ns=ns)
         return p, int(p.expect(rb"^port (\d+)")[1])
 
     def do(self, p, what):
@@ -223,6 +224,52 @@ class NotAccepted(In):
                 self.assertEqual(sorted(x["rport"] for x in got), sorted(late), got)
                 for x in got:
                     self.assertEqual((x["pid"], x["listener_pid"], x["lport"]), (p.pid, p.pid, port))
+
+    def knock(self, net, addr, port, times):
+        """So many connects that nobody waits for.  Their ports."""
+        ports = []
+        for _ in range(times):
+            with net.a:
+                s = socket.socket()
+            self.addCleanup(s.close)
+            s.setblocking(False)
+            s.connect_ex((addr, port))
+            ports.append(s.getsockname()[1])
+        return ports
+
+    def test_overflow_beside_others(self):
+        """Of two that listen on the port at different addresses each has its own queue."""
+        net = self.veth()
+        net.b.ip(f"addr add 10.99.0.77/24 dev {net.b.dev}")
+        full, port = self.server(net.b, net.b.addr4, backlog=0)
+        other, _ = self.server(net.b, "10.99.0.77", port=port)
+        self.client(net.a, net.b.addr4, port)
+        wait_until("the queue to be full", lambda: (ESTABLISHED, port) in [s[:2] for s in net.b.tcp_states()])
+        before = net.b.counters()["TcpExt.ListenOverflows"]
+        tl = self.watch(net.b)
+        late = self.knock(net, net.b.addr4, port, 2)
+        self.client(net.a, "10.99.0.77", port)
+        wait_until("overflows", lambda: net.b.counters()["TcpExt.ListenOverflows"] >= before + 2)
+        self.do(other, "accept")
+        got = {(r["rport"], r["result"], r["pid"]) for r in tl.stop().records}
+        self.assertLessEqual({(p, "overflow", full.pid) for p in late}, got)
+        self.assertIn(("ok", other.pid), [g[1:] for g in got])
+
+    def test_overflow_in_a_group(self):
+        """Whose turn it was is not known: then nobody is blamed, least for what another has accepted."""
+        net = self.veth()
+        full, port = self.server(net.b, net.b.addr4, backlog=0)
+        other, _ = self.server(net.b, net.b.addr4, backlog=100, port=port)
+        tl = self.watch(net.b)
+        knocks = self.knock(net, net.b.addr4, port, 20)
+        before = net.b.counters()["TcpExt.ListenOverflows"]
+        wait_until("overflows", lambda: net.b.counters()["TcpExt.ListenOverflows"] > before)
+        there = [s for s in net.b.tcp_states() if s[:2] == (ESTABLISHED, port)]
+        self.assertGreater(len(there), 2)
+        self.do(other, "accept")
+        res = tl.stop()
+        self.assertEqual({r["result"] for r in res.records}, {"ok", "pending"})
+        self.assertLess(len({r["rport"] for r in res.records}), len(knocks))
 
 
 if __name__ == "__main__":
