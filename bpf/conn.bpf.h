@@ -181,11 +181,23 @@ static __always_inline void conn_unindex(struct conn *c)
  */
 static __always_inline void conn_index(struct conn *c, const struct tuple *t, int behind_nat)
 {
+	/* What had these ends before is past; not so the request that is still to be adopted. */
+	if (!(c->known & CONN_CHILD))
+		bpf_map_delete_elem(&ghosts, t);
 	if (!conn_index_by(c->num, tuple_key(t)) || !behind_nat)
 		return;
 	bpf_map_update_elem(&nat, &c->num, t, BPF_ANY);
 	nat_seen = 1;
 	c->known |= CONN_NAT;
+}
+
+/* By the ends that the socket itself has. */
+static __always_inline void conn_index_own(struct conn *c, const struct ev_ends *e)
+{
+	struct tuple t;
+
+	tuple_of(&t, e, c->who.netns);
+	conn_index(c, &t, 0);
 }
 
 /* The end of a full socket. */

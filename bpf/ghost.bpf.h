@@ -5,17 +5,32 @@
 
 #include "track.bpf.h"
 
+/* Of a peer's initial sequence number: that of the request that is there. */
+#define ISN_OF_GHOST (1ULL << 32)
+
+/*
+ * Is the request that was remembered still this one?  The end of one that came to nothing is not
+ * seen.  What comes from the same port later begins with another number, or its listener is
+ * another process.  (`irs` is one more if something else than the SYN was seen first.)
+ */
+static __always_inline int is_same_request(const struct conn *g, __u64 isn, __u32 listener)
+{
+	if (isn != ISN_OF_GHOST && g->known & CONN_IRS && g->irs - (__u32)isn > 1)
+		return 0;
+	return !listener || !g->who.pid || g->who.pid == listener;
+}
+
 /*
  * A request waits for its final ACK: the listener's owner answers for it.
  * `lsk` may be NULL (SYN cookie): then whoever listens on the port.
  */
-static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
+static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk, __u64 isn)
 {
 	/* Not on the stack, of which all callers together have 512 bytes. */
 	static const struct conn fresh = {};
-	struct conn *g = bpf_map_lookup_elem(&ghosts, t), *l = 0;
+	struct conn *g = bpf_map_lookup_elem(&ghosts, t), *l = lsk ? conn_get(lsk) : 0;
 
-	if (g && g->state == ST_NEW_SYN_RECV)
+	if (g && g->state == ST_NEW_SYN_RECV && is_same_request(g, isn, l ? l->who.pid : 0))
 		return g;
 	if (phase_now() == PHASE_ATTACH)
 		return 0;
@@ -23,8 +38,6 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 	g = bpf_map_lookup_elem(&ghosts, t);
 	if (!g)
 		return 0;
-	if (lsk)
-		l = conn_get(lsk);
 	g->who.netns = t->netns;
 	if (l) {
 		who_copy(&g->who, l);
@@ -37,6 +50,10 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk)
 	g->who.conn = conn_new_id();
 	g->since_ns = bpf_ktime_get_ns();
 	g->state = ST_NEW_SYN_RECV;
+	if (isn != ISN_OF_GHOST) {
+		g->irs = isn;
+		g->known |= CONN_IRS;
+	}
 	return g;
 }
 
@@ -50,9 +67,7 @@ static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 	__u64 since = 0;
 
 	/* Once: a process may have it by now, and a request found later is not its own. */
-	if (c->adopted) {
-		bpf_map_delete_elem(&ghosts, t);
-	} else if (g && g->state == ST_NEW_SYN_RECV) {
+	if (!c->adopted && g && g->state == ST_NEW_SYN_RECV) {
 		since = g->since_ns;
 		who_write_begin(c);
 		c->who = g->who;
@@ -60,11 +75,11 @@ static __always_inline __u64 adopt_embryo(struct conn *c, const struct tuple *t)
 		c->iss = g->iss;
 		c->irs = g->irs;
 		c->known |= g->known & (CONN_ISS | CONN_IRS | CONN_CG_ALLOW | CONN_CG_DENY);
-		bpf_map_delete_elem(&ghosts, t);
 		c->adopted = 1;
 	} else if (c->who.how == HOW_UNKNOWN) {
 		who_from_listener(&c->who, t->netns, t->laddr, t->lport);
 	}
+	bpf_map_delete_elem(&ghosts, t);
 	return since;
 }
 

@@ -85,6 +85,11 @@ static __always_inline __u32 packet_seq(const struct packet *p)
 	return bpf_ntohl(be32_in(p->tcp[0], 4));
 }
 
+static __always_inline __u32 packet_ack(const struct packet *p)
+{
+	return bpf_ntohl(be32_in(p->tcp[1], 0));
+}
+
 static __always_inline __be16 packet_source(const struct packet *p)
 {
 	return be16_in(p->tcp[0], 0);

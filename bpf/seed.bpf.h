@@ -106,7 +106,8 @@ static __always_inline void seed_mini(struct sock *sk, __u8 state)
 		return;
 	}
 	if (state == ST_NEW_SYN_RECV) {
-		ghost_embryo(&t, sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener)));
+		ghost_embryo(&t, sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener)),
+			     RD(AS(struct tcp_request_sock, sk), rcv_isn));
 		return;
 	}
 	seeded_time_waits++;

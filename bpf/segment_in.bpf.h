@@ -82,8 +82,7 @@ static __always_inline int on_rcv(struct sock *sk, struct sk_buff *skb)
 		tuple_of(&t, &e, sock_netns(sk));
 		if (is_first_syn(word)) {
 			bpf_map_delete_elem(&parked, &t);
-			bpf_map_delete_elem(&ghosts, &t);
-			g = ghost_embryo(&t, sk);
+			g = ghost_embryo(&t, sk, packet_seq(&p));
 		} else {
 			g = conn_get(sk);
 		}
@@ -154,7 +153,7 @@ static __always_inline int mini_segment(struct packet *p, struct sock *lsk, __u3
 	if (!lsk && is_first_syn(word))
 		return park(p, &e, &t, word);
 	if (lsk)
-		g = ghost_embryo(&t, lsk);
+		g = ghost_embryo(&t, lsk, ISN_OF_GHOST);
 	else
 		g = bpf_map_lookup_elem(&ghosts, &t);
 	return segment_bare(p, g, &e, t.netns, word, DIR_IN, bare_state(g), HOOK_SEG_IN);
@@ -276,8 +275,8 @@ int BPF_KRETPROBE(in_req_kretprobe, struct sock *ret)
 #define DEV_IS_BRIDGE_PORT 0x200 /* IFF_BRIDGE_PORT: the bridge itself receives it again */
 
 /*
- * Of no connection that is known.  A SYN begins one, with the listener's process if only one
- * listens there.  Else, once a connection has found no place, it may be that one's, whose
+ * Of no connection that is known.  A SYN begins one, or comes again, with the listener's process
+ * if only one listens there.  Else, once a connection has found no place, it may be that one's, whose
  * process nobody knows; if not, a listener will refuse it.
  */
 static __always_inline int on_unconnected(struct packet *p, struct net_device *dev,
@@ -298,11 +297,18 @@ static __always_inline int on_unconnected(struct packet *p, struct net_device *d
 		return segment_bare(p, g, e, t->netns, word, DIR_IN, forget(placeless ? 0 : ST_LISTEN),
 				    HOOK_SEG_IN);
 	}
+	if (!here || (l && l->mixed))
+		l = 0;
+	if (g && g->state == ST_NEW_SYN_RECV) {
+		if (is_same_request(g, packet_seq(p), l ? l->c.who.pid : 0))
+			return segment_bare(p, g, e, t->netns, word, DIR_IN, ST_NEW_SYN_RECV, HOOK_SEG_IN);
+		bpf_map_delete_elem(&ghosts, t);
+		g = 0;
+	}
 	/* TIME-WAIT may refuse it. */
-	if (!here || !l || l->mixed || (g && g->state == ST_TIME_WAIT))
+	if (!l || (g && g->state == ST_TIME_WAIT))
 		return park(p, e, t, word);
-	bpf_map_delete_elem(&ghosts, t);
-	g = ghost_embryo(t, 0);
+	g = ghost_embryo(t, 0, packet_seq(p));
 	return segment_bare(p, g, e, t->netns, word, DIR_IN, ST_LISTEN, HOOK_SEG_IN);
 }
 
@@ -347,7 +353,7 @@ static __always_inline int on_receive(struct sk_buff *skb)
 		return segment_full(&p, sock_as((void *)c->sk), c, &own, word, DIR_IN,
 				    HOOK_SEG_IN);
 	c = bpf_map_lookup_elem(&ghosts, &t);
-	if (c && (c->state == ST_NEW_SYN_RECV || !is_first_syn(word)))
+	if (c && !is_first_syn(word))
 		return segment_bare(&p, c, &e, t.netns, word, DIR_IN, c->state, HOOK_SEG_IN);
 	return on_unconnected(&p, AS(struct net_device, dev), &e, &t, c, word);
 }

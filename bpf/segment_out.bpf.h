@@ -38,6 +38,9 @@ static __always_inline int on_xmit(struct sock *sk, struct sk_buff *skb, __u8 ip
 	sock_ends(&e, sk, 1);
 	c = conn_or_add(c, sk);
 	adopt_early(c, sk, &e);
+	/* From now on a packet with these ends is its own, as a reset in its name (tcp_v4_send_reset()). */
+	if (c && packet_word(&p) & TF_SYN && !c->wire_key)
+		conn_index_own(c, &e);
 	return segment_full(&p, sk, c, &e, packet_word(&p), DIR_OUT, HOOK_SEG_OUT);
 }
 
@@ -152,7 +155,7 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK) && !is_answer_again(sk, state)) {
 		if (state == ST_NEW_SYN_RECV)
 			lsk = sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener));
-		g = ghost_embryo(&t, lsk);
+		g = ghost_embryo(&t, lsk, packet_ack(p) - 1);
 		if (g && lsk) {
 			struct inet_request_sock *r = AS(struct inet_request_sock, sk);
 

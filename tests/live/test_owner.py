@@ -14,10 +14,12 @@ import collections
 import os
 import re
 import signal
+import socket
+import time
 
 from lib import BACKEND, Case, kernel, main, quiesce, wait_until
 from lib.doctor import not_seen
-from lib.net import ESTABLISHED, CLOSE_WAIT
+from lib.net import ESTABLISHED, CLOSE_WAIT, SYN_RECV
 
 NOBODY = 65534
 
@@ -532,9 +534,11 @@ class OverVeth(Shapes, Scene):
         self.here, self.there = net.sides
         self.spaces, self.addr = list(net.sides), net.b.addr4
 
-    def lead_astray(self, mac):
-        """What the server sends to the client goes to this hardware address."""
-        self.there.ip(f"neigh replace {self.here.addr4} lladdr {mac} dev {self.there.dev}")
+    def lead_astray(self, mac, sender=None):
+        """What the server sends to the client, or the client to it, goes to this hardware address."""
+        sender = sender or self.there
+        to = self.here if sender is self.there else self.there
+        sender.ip(f"neigh replace {to.addr4} lladdr {mac} dev {sender.dev}")
 
     def test_fast_open_answered_again(self):
         """
@@ -566,6 +570,103 @@ class OverVeth(Shapes, Scene):
         again = [r for r in loss.stop().records if r.get("kind") == "syn-ack"]
         self.assertEqual({(r["pid"], r["owner"], r["conn"]) for r in again},
                          {(s.pid, "accept", again[0]["conn"])})
+
+    def knock(self, port=0):
+        """A socket whose connect() has been called: from the port, or any."""
+        with self.here:
+            s = socket.socket()
+        self.addCleanup(s.close)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((self.here.addr4, port))
+        s.setblocking(False)
+        s.connect_ex((self.addr, self.port))
+        return s
+
+    def request(self, port=0):
+        """A socket whose request waits at the server, which answers it in vain."""
+        self.lead_astray("02:00:00:00:00:99")
+        c = self.knock(port)
+        port = c.getsockname()[1]
+        wait_until("a request", lambda: (SYN_RECV, self.port, port) in self.there.tcp_states())
+        return c, port
+
+    def use(self, c, srv):
+        """The answer gets through; something is said before `srv` accepts it."""
+        self.lead_astray(self.here.mac)
+        ends = self.port, c.getsockname()[1]
+        wait_until("a connection", lambda: (ESTABLISHED, *ends) in self.there.tcp_states())
+        c.setblocking(True)
+        c.sendall(b"hello")
+        srv.tell("go")
+        self.assertEqual(c.recv(1), b"")
+        c.close()
+
+    def test_request_that_came_to_nothing(self):
+        """Its answers are lost until it is given up: the next from the same port is another connection."""
+        life, connect = (self.lens(*v, "--netns", self.there.path) for v in (("life",), ("connect", "--dir", "in")))
+        self.begin()
+        self.there.sysctl("ipv4.tcp_synack_retries", 0)
+        s = self.server("name=srv", "listen=0", "wait=go", "accept", "read=5", "close")
+        first, port = self.request()
+        first.close()
+        wait_until("its end", lambda: (SYN_RECV, self.port, port) not in self.there.tcp_states())
+        began = time.monotonic_ns()
+        c, _ = self.request(port)
+        self.use(c, s)
+        self.finished(s)
+        srv, _ = self.end()
+        took = (time.monotonic_ns() - began) // 1000
+        self.owned(srv, ("srv", LISTENER), ("srv", ACCEPT))
+        for kind in ("segment", "state"):
+            then, now = ({r["conn"] for r in srv if r["event"] == kind and (r["mono_ns"] > began) == is_new}
+                         for is_new in (False, True))
+            self.assertEqual((len(now), now & then), (1, set()), self.story(srv))
+        for r, key in ((life.stop().records[0], "connect_us"), (connect.stop().records[0], "syn_us")):
+            self.assertLess(r[key], took, "begins at the former request's SYN-ACK")
+
+    def test_request_of_a_listener_that_ended(self):
+        """The SYN comes again, and another process listens there: all from there on is that one's."""
+        loss = self.lens("loss", "--netns", self.there.path)
+        self.begin()
+        old = self.server("name=old", "listen=0", "wait=end")
+        c, _ = self.request()
+        old.tell("end")
+        self.finished(old)
+        s = self.server("name=new", f"listen={self.port}", "wait=go", "accept", "read=5", "close")
+        began = time.monotonic_ns()
+        before = self.there.counters()["TcpExt.TCPSynRetrans"]
+        wait_until("SYN-ACKs", lambda: self.there.counters()["TcpExt.TCPSynRetrans"] > before)
+        self.use(c, s)
+        self.finished(s)
+        srv, _ = self.end()
+        self.owned([r for r in srv if r["mono_ns"] > began], ("new", LISTENER), ("new", ACCEPT))
+        again = [r["pid"] for r in loss.stop().records if r.get("kind") == "syn-ack" and r["mono_ns"] > began]
+        self.assertEqual(set(again), {s.pid})
+
+    def test_reset_in_the_name_of_the_next(self):
+        """
+        The peer still has the former connection from the same port, another process's, and
+        says so: the reset that answers is of the socket that connects now.
+        """
+        self.begin()
+        s = self.server("name=srv", "listen=0", "accept", "wait=next", "close", "accept", "eof", "close")
+        one = self.client("name=one", "socket=0", f"connect={self.addr}", "wait=end", "reset")
+        s.expect(rb"^accept ")
+        (_, port, _), = (x for x in self.here.tcp_states() if x[0] == ESTABLISHED)
+        self.lead_astray("02:00:00:00:00:99", self.here)
+        one.tell("end")
+        self.finished(one)
+        self.lead_astray(self.there.mac, self.here)
+        began = time.monotonic_ns()
+        two = self.client("name=two", f"socket={port}", f"connect={self.addr}", "close")
+        two.expect(rb"^connect ")
+        s.tell("next")
+        self.finished(two, s)
+        _, cli = self.end()
+        now = [r for r in cli if r["mono_ns"] > began]
+        self.assertIn(["RST"], [r.get("flags") for r in now], "the peer did not object: this proves nothing")
+        self.owned(now, ("two", CONNECT))
+        self.assertEqual(len({r["conn"] for r in now if r["event"] == "segment"}), 1, self.story(cli))
 
 
 class Begin(Case):
