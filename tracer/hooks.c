@@ -24,6 +24,9 @@
 /* A SYN waits for its answer, the reset. */
 #define NO_DROP_TP "received segments other than SYNs that no socket wants (closed ports)"
 
+/* They pass net_dev_queue only, with their socket, as what has been seen before (ip_send_unicast_reply(), 6.13). */
+#define NO_ANSWER "on kernels from 6.13 on resets that the kernel answers a connection's segment with"
+
 #define NO_IPSEC_OUT "segments sent through IPsec"
 
 #define OUT_DEV TP("out_dev", "net_dev_queue")
@@ -97,8 +100,8 @@ const struct hook hooks[] = {
 			[BACKEND_TRACEPOINT] = { OUT_DEV },
 		},
 		.blind = {
-			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send",
-			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send",
+			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send; " NO_ANSWER,
+			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send; " NO_ANSWER,
 			[BACKEND_TRACEPOINT] = NO_IPSEC_OUT,
 		},
 	},

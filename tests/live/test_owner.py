@@ -664,7 +664,9 @@ class OverVeth(Shapes, Scene):
         self.finished(two, s)
         _, cli = self.end()
         now = [r for r in cli if r["mono_ns"] > began]
-        self.assertIn(["RST"], [r.get("flags") for r in now], "the peer did not object: this proves nothing")
+        if "on kernels from 6.13 on resets that the kernel answers a connection's segment with" not in \
+                not_seen(BACKEND) or kernel() < (6, 13):
+            self.assertIn(["RST"], [r.get("flags") for r in now], "the peer did not object: this proves nothing")
         self.owned(now, ("two", CONNECT))
         self.assertEqual(len({r["conn"] for r in now if r["event"] == "segment"}), 1, self.story(cli))
 
