@@ -48,7 +48,6 @@ __noinline __u32 conn_make(__u64 addr)
 	c->sk = 0;
 	number_free(n);
 full:
-	conns_full = 1;
 	count_lost(HOOK_CONN);
 	return 0;
 }
@@ -149,7 +148,6 @@ __noinline int conn_index_by(__u32 num, __u64 key)
 	c->wire_key = key;
 	return 1;
 lost:
-	conns_full = 1;
 	count_lost(HOOK_CONN);
 	return 0;
 }

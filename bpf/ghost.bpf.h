@@ -58,6 +58,26 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk, __u6
 }
 
 /*
+ * A connection for which the table has no place: where packets come without their socket, this is
+ * how what it receives is found.  Whose it is is not known.
+ */
+static SUBPROG int ghost_placeless(struct tuple *t)
+{
+	static const struct conn fresh = { .num = GHOST_PLACELESS };
+	struct conn *g = bpf_map_lookup_elem(&ghosts, t);
+
+	if (!cfg.in_by_tuple || phase_now() == PHASE_ATTACH || (g && g->num == GHOST_PLACELESS))
+		return 0;
+	bpf_map_update_elem(&ghosts, t, &fresh, BPF_ANY);
+	g = bpf_map_lookup_elem(&ghosts, t);
+	if (!g)
+		return 0;
+	g->who.netns = t->netns;
+	g->who.conn = conn_new_id();
+	return 0;
+}
+
+/*
  * The request became a socket: it is the same connection, and the listener's
  * until accepted.  Returns when the request began; 0: unknown.
  */

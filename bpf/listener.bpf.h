@@ -136,16 +136,22 @@ __attribute__((weak)) __noinline int dev_has_v6(__u64 device, __u64 addr0, __u64
 }
 
 /*
- * Is a packet with these ends for this machine?  Known only if its destination is an
- * address of the device it came by: it may as well be on its way to another machine.
+ * The listener here that a packet of no connection is for.  Known only if its
+ * destination is an address of the device it came by: it may as well be on its
+ * way to another machine.
  */
-static __always_inline int is_for_here(struct net_device *dev, const struct ev_ends *e)
+static __always_inline struct port_owner *
+listener_reached(struct net_device *dev, const struct ev_ends *e, __u32 netns)
 {
-	const __u64 *w = (const __u64 *)e->laddr;
+	struct port_owner *l = listener_find(netns, e->laddr, e->lport);
+	const __u64 *w;
 
-	if (RD(dev, flags) & DEV_IS_LOOPBACK)
-		return 1;
-	return e->ip == 4 ? dev_has_v4(number_of(dev), w[1] >> 32) : dev_has_v6(number_of(dev), w[0], w[1]);
+	if (!l || RD(dev, flags) & DEV_IS_LOOPBACK)
+		return l;
+	w = (const __u64 *)e->laddr;
+	if (e->ip == 4 ? dev_has_v4(number_of(dev), w[1] >> 32) : dev_has_v6(number_of(dev), w[0], w[1]))
+		return l;
+	return 0;
 }
 
 #endif

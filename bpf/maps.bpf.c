@@ -14,7 +14,6 @@ __u32 rename_gen = 0;
 __u8 port_bits[PORTS] = {};
 __u32 nat_seen = 0;
 __u32 conns_used = 0;
-__u32 conns_full = 0;
 __u32 lat_turn = 0;
 __u32 calls[CALLS] = {};
 __u32 phase = 0;

@@ -80,7 +80,7 @@ struct conn {
 	__u32 iss;	/* our initial sequence number, or the first one seen */
 	__u32 irs;	/* the peer's */
 	__u32 comm_gen; /* rename_gen when comm was read */
-	__u32 num;	/* its place in `conns` */
+	__u32 num;	/* its place in `conns`; of a ghost 0, or GHOST_PLACELESS */
 	__u64 cred;	/* of the owner when `who` was filled in: tells whether uid still holds */
 	__u32 writes_begun; /* of `who`, by any CPU */
 	__u32 writes_done;
@@ -92,6 +92,9 @@ struct conn {
 	__u8 adopted; /* its request has been found, and is in `ghosts` no more */
 	__u8 pad[2];
 };
+
+/* There is a full socket, and no place for it in `conns` (ghost_placeless()). */
+#define GHOST_PLACELESS 0xffffffff
 
 /*
  * A position in the byte stream, and when it was reached.  What arrived later is
@@ -321,9 +324,6 @@ extern struct claims_map claims SEC(".maps");
 
 /* Numbers given out so far, the free ones included. */
 extern __u32 conns_used;
-
-/* A connection has found no place in `conns`: what is in no table may be of one that is open. */
-extern __u32 conns_full;
 
 /* Number of a connection behind NAT -> its ends as seen on the wire. */
 struct nat_map {

@@ -26,9 +26,13 @@ static __always_inline struct conn *seed_sock(struct sock *sk)
 		conn_of_listener(c);
 	if (TRACK_WANTED && c && state != ST_CLOSE && state != ST_LISTEN && !track_of(c))
 		track_add(c, sk, 0);
-	if (!c || state == ST_CLOSE || state == ST_LISTEN || c->wire_key)
+	if (state == ST_CLOSE || state == ST_LISTEN || (c && c->wire_key))
 		return c;
-	tuple_of(&t, &e, c->who.netns);
+	tuple_of(&t, &e, c ? c->who.netns : sock_netns(sk));
+	if (!c) {
+		ghost_placeless(&t);
+		return 0;
+	}
 	conn_index(c, &t, 0);
 	return c;
 }

@@ -276,28 +276,24 @@ int BPF_KRETPROBE(in_req_kretprobe, struct sock *ret)
 
 /*
  * Of no connection that is known.  A SYN begins one, or comes again, with the listener's process
- * if only one listens there.  Else, once a connection has found no place, it may be that one's, whose
- * process nobody knows; if not, a listener will refuse it.
+ * if only one listens there.
  */
 static __always_inline int on_unconnected(struct packet *p, struct net_device *dev,
 					  const struct ev_ends *e, struct tuple *t, struct conn *g,
 					  __u16 word)
 {
-	struct port_owner *l = listener_find(t->netns, e->laddr, e->lport);
-	__u32 placeless = *(volatile __u32 *)&conns_full;
-	int here = (l || placeless) && is_for_here(dev, e);
+	struct port_owner *l = listener_reached(dev, e, t->netns);
 
 	if (!is_first_syn(word)) {
 		__u64 skb = (__u64)p->skb, mark = packet_seq_and_ack(p);
 
-		if (!here)
+		if (!l)
 			return 0;
 		bpf_map_update_elem(&strays, &skb, &mark, BPF_ANY);
-		g = placeless || !l || l->mixed ? 0 : &l->c;
-		return segment_bare(p, g, e, t->netns, word, DIR_IN, forget(placeless ? 0 : ST_LISTEN),
+		return segment_bare(p, l->mixed ? 0 : &l->c, e, t->netns, word, DIR_IN, ST_LISTEN,
 				    HOOK_SEG_IN);
 	}
-	if (!here || (l && l->mixed))
+	if (l && l->mixed)
 		l = 0;
 	if (g && g->state == ST_NEW_SYN_RECV) {
 		if (is_same_request(g, packet_seq(p), l ? l->c.who.pid : 0))

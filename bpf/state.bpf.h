@@ -150,8 +150,9 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	sock_ends(&e, sk, 1);
 	tuple_of(&t, &e, c ? c->who.netns : sock_netns(sk));
 	if (!c) {
-		/* There is no place for it: what it receives is a waiting request's no more. */
-		bpf_map_delete_elem(&ghosts, &t);
+		/* What it receives is a waiting request's no more. */
+		if (new == ST_ESTABLISHED)
+			ghost_placeless(&t);
 		return 0;
 	}
 	since = c->since_ns;
