@@ -61,7 +61,7 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk, __u6
  * A connection for which the table has no place: where packets come without their socket, this is
  * how what it receives is found.  Whose it is is not known.
  */
-static SUBPROG int ghost_placeless(struct tuple *t)
+static __always_inline int ghost_placeless(struct tuple *t)
 {
 	static const struct conn fresh = { .num = GHOST_PLACELESS };
 	struct conn *g = bpf_map_lookup_elem(&ghosts, t);

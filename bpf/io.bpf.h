@@ -33,6 +33,39 @@ int BPF_KPROBE(send_kprobe, struct sock *sk)
 	return on_io(sk);
 }
 
+/* sendfile() and splice() to the socket, until they became a tcp_sendmsg() (6.5: MSG_SPLICE_PAGES). */
+SEC("?fentry/tcp_sendpage")
+int FUNC_PROG(sendpage_fentry, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+SEC("?kprobe/tcp_sendpage")
+int BPF_KPROBE(sendpage_kprobe, struct sock *sk)
+{
+	return on_io(sk);
+}
+
+/* splice() from the socket does not pass tcp_recvmsg(). */
+static __always_inline int on_splice(struct socket *sock)
+{
+	struct sock *sk = RD(AS(struct socket, sock), sk);
+
+	return sk ? on_io(sk) : 0;
+}
+
+SEC("?fentry/tcp_splice_read")
+int FUNC_PROG(splice_fentry, struct socket *sock)
+{
+	return on_splice(sock);
+}
+
+SEC("?kprobe/tcp_splice_read")
+int BPF_KPROBE(splice_kprobe, struct socket *sock)
+{
+	return on_splice(sock);
+}
+
 SEC("?fentry/tcp_recvmsg")
 int FUNC_PROG(recv_fentry, struct sock *sk)
 {

@@ -182,23 +182,32 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 	return segment_bare(p, g, &e, netns, word, DIR_OUT, at, HOOK_SEG_OUT);
 }
 
+/* With a stack of its own: of that, programs and all that they call have 512 bytes together. */
+static SUBPROG int out_placeless(struct packet *p, __u32 netns)
+{
+	struct ev_ends w;
+	struct tuple t;
+
+	packet_ends(&w, p, 0);
+	tuple_of(&t, &w, netns);
+	return ghost_placeless(&t);
+}
+
 static __always_inline int out_full(struct packet *p, struct sock *sk, struct conn *c)
 {
 	struct ev_ends e;
 
-	sock_ends(&e, sk, 1);
 	c = conn_or_add(c, sk);
-	if (!(c && c->known & CONN_WIRE) && RD(sk, __sk_common.skc_state) != ST_CLOSE) {
+	if (!c)
+		out_placeless(p, sock_netns(sk));
+	sock_ends(&e, sk, 1);
+	if (c && !(c->known & CONN_WIRE) && RD(sk, __sk_common.skc_state) != ST_CLOSE) {
 		struct ev_ends w;
 		struct tuple t;
 
 		packet_ends(&w, p, 0);
-		tuple_of(&t, &w, c ? c->who.netns : sock_netns(sk));
-		if (!c) {
-			ghost_placeless(&t);
-			return segment_full(p, sk, 0, &e, packet_word(p), DIR_OUT, HOOK_SEG_OUT);
-		}
 		adopt_early(c, sk, &w);
+		tuple_of(&t, &w, c->who.netns);
 		/* TFO: the SYN made a socket at once. */
 		if (c->known & CONN_CHILD)
 			unpark(&t, c, ST_LISTEN);

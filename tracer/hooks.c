@@ -436,8 +436,14 @@ const struct hook hooks[] = {
 		.what = "owner: who sends",
 		.need = NEED_ANY,
 		.progs = {
-			[BACKEND_FENTRY] = { FENTRY("send_fentry", "tcp_sendmsg") },
-			[BACKEND_KPROBE] = { KPROBE("send_kprobe", "tcp_sendmsg") },
+			[BACKEND_FENTRY] = {
+				FENTRY("send_fentry", "tcp_sendmsg"),
+				FENTRY("sendpage_fentry", "tcp_sendpage", .without = ""),
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("send_kprobe", "tcp_sendmsg"),
+				KPROBE("sendpage_kprobe", "tcp_sendpage", .without = ""),
+			},
 			[BACKEND_TRACEPOINT] = {
 				TP("send_locked_tp", "tcp_sendmsg_locked", .without = ""),
 				TP("send_tp", "sock_send_length", .instead_of = "send_locked_tp",
@@ -451,8 +457,14 @@ const struct hook hooks[] = {
 		.what = "owner: who receives",
 		.need = NEED_ANY,
 		.progs = {
-			[BACKEND_FENTRY] = { FENTRY("recv_fentry", "tcp_recvmsg") },
-			[BACKEND_KPROBE] = { KPROBE("recv_kprobe", "tcp_recvmsg") },
+			[BACKEND_FENTRY] = {
+				FENTRY("recv_fentry", "tcp_recvmsg"),
+				FENTRY("splice_fentry", "tcp_splice_read", .without = ""),
+			},
+			[BACKEND_KPROBE] = {
+				KPROBE("recv_kprobe", "tcp_recvmsg"),
+				KPROBE("splice_kprobe", "tcp_splice_read", .without = ""),
+			},
 			[BACKEND_TRACEPOINT] = {
 				TP("recv_space_tp", "tcp_rcv_space_adjust"),
 				TP("recv_tp", "sock_recv_length", .without = ""),

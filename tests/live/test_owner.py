@@ -396,7 +396,8 @@ class Shapes:
         self.finished(self.client("name=cli", f"connect-fail={self.addr}", "close"))
         there, here = self.end()
         self.owned(here, ("cli", CONNECT), at_least=4)
-        self.assertEqual(len(there), 2)
+        unseen = "received segments that no socket wants (closed ports)" in not_seen(BACKEND)
+        self.assertEqual(len(there), 1 if unseen else 2)
         for r in there:
             self.assertNotIn("pid", r)
             self.assertNotIn("comm", r)
