@@ -127,6 +127,12 @@ class Case(unittest.TestCase):
         except AssertionError as e:
             raise unittest.SkipTest(f"this kernel has no netem: {str(e).splitlines()[-1]}") from None
 
+    @staticmethod
+    def no_netem(ns, dev):
+        """The end of netem(): what it holds back is lost, as if it had chosen so."""
+        with ns:
+            run(["tc", "qdisc", "del", "dev", dev, "root"])
+
     def hold_back(self, relay):
         """Frames stay in the relay until `relay.signal(SIGCONT)`."""
         relay.signal(signal.SIGSTOP)
