@@ -17,25 +17,45 @@ static __u8 slot_of(const word *record)
 	return ((kind * 0x9e3779b97f4a7c15ULL >> 32) ^ conn) * 0x9e3779b97f4a7c15ULL >> 56;
 }
 
+/* Where in a word of this machine `bytes` bytes are that lie `off` bytes behind its first in memory. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BITS_AT(off, bytes) ((off) * 8)
+#else
+#define BITS_AT(off, bytes) ((sizeof(word) - (off) - (bytes)) * 8)
+#endif
+#define FIELD(name, value)                                                                     \
+	((word)(value) << BITS_AT(offsetof(struct rec_change, name),                           \
+				  sizeof(((struct rec_change *)0)->name)))
+
+/*
+ * All of it as one word, since it is read as one for the check: what was written in pieces is
+ * read only once it has left the CPU's store buffer, and with it all that stands before it there.
+ */
+static word first_word(size_t len, __u8 slot)
+{
+	return FIELD(type, REC_CHANGE) | FIELD(len, len) | FIELD(slot, slot);
+}
+
 size_t rec_change_put(struct rec_slots *s, const struct ev_hdr *ev, void *out)
 {
-	struct rec_change c = { .type = REC_CHANGE };
 	const word *now = (const word *)ev;
-	word *was, *to = (word *)((char *)out + sizeof(c)), *begin = to;
+	word *was, *out_words = out, *to = out_words + sizeof(struct rec_change) / sizeof(word);
+	__u8 slot = slot_of(now);
+	__u64 changed = 0;
+	size_t len;
 
-	c.slot = slot_of(now);
-	was = s->words[c.slot];
-	for (unsigned int i = 0, n = ev->len / 8; i < n; i++) {
-		__u64 w = now[i], differs = w != was[i];
+	was = s->words[slot];
+	for (unsigned int i = ev->len / 8; i--;)
+		changed = changed * 2 + (now[i] != was[i]);
+	for (__u64 left = changed; left; left &= left - 1) {
+		unsigned int i = __builtin_ctzll(left);
 
-		/* Without branches: which words change is hard to foretell. */
-		*to = was[i] = w;
-		to += differs;
-		c.changed |= differs << i;
+		*to++ = was[i] = now[i];
 	}
-	c.len = sizeof(c) + (to - begin) * sizeof(*to);
-	memcpy(out, &c, sizeof(c));
-	return c.len;
+	len = (char *)to - (char *)out;
+	out_words[0] = first_word(len, slot);
+	out_words[1] = changed;
+	return len;
 }
 
 const struct ev_hdr *rec_change_get(struct rec_slots *s, const struct rec_change *c)
