@@ -166,13 +166,13 @@ void field_json(struct outbuf *b, const struct field *f, const struct fvalue *v,
 /* Appends a CLOCK_REALTIME time in the format. */
 void field_time(struct outbuf *b, struct fctx *ctx, enum time_format format, __s64 ns);
 
-#define FIELD_TIME_MAX 40
-
 /*
  * The same as text of ctx->time_format, where that is quick: in the second that field_time()
- * wrote last.  `p` has room for FIELD_TIME_MAX; returns the characters, 0: field_time() has to.
+ * wrote last.  How many characters it has, 0: field_time() has to; and writing them to `p`, of a
+ * time that has some.
  */
-unsigned int field_time_again(char *p, const struct fctx *ctx, __s64 ns);
+unsigned int field_time_len(const struct fctx *ctx, __s64 ns);
+void field_time_again(char *p, const struct fctx *ctx, __s64 ns);
 
 /* A column's width and alignment, which the context has a say in. */
 unsigned int field_width(const struct field *f, const struct fctx *ctx);

@@ -122,37 +122,58 @@ void field_time(struct outbuf *b, struct fctx *ctx, enum time_format format, __s
 	}
 }
 
-static unsigned int since_again(char *p, const struct fctx *ctx, __s64 ns)
+/* Nanoseconds of the second that field_time() wrote last; NSEC or more: it is another one. */
+static __u64 rest_of_second(const struct fsecond *c, __s64 ns)
 {
-	__u64 since = (__u64)ns - ctx->start_mono_ns - (__u64)ctx->mono_to_real;
-	char *dot = p + outbuf_digits(since / NSEC);
-
-	if ((__s64)since < 0)
-		return 0;
-	outbuf_put_digits(dot, since / NSEC);
-	*dot = '.';
-	return outbuf_put_dec(dot + 1, since % NSEC / 1000, 6) - p;
+	return c->len ? (__u64)ns - (__u64)c->sec * NSEC : NSEC;
 }
 
-unsigned int field_time_again(char *p, const struct fctx *ctx, __s64 ns)
+static const struct fsecond *second_of(const struct fctx *ctx)
 {
-	const struct fsecond *c = ctx->time_format == TIME_LOCAL ? &ctx->local : &ctx->utc;
-	__u64 rest = (__u64)ns - (__u64)c->sec * NSEC;
-	char *begin = p;
+	return ctx->time_format == TIME_LOCAL ? &ctx->local : &ctx->utc;
+}
 
-	if (ctx->time_format == TIME_SINCE)
-		return since_again(p, ctx, ns);
-	if (!c->len || rest >= NSEC)
+static __u64 since_start(const struct fctx *ctx, __s64 ns)
+{
+	return (__u64)ns - ctx->start_mono_ns - (__u64)ctx->mono_to_real;
+}
+
+unsigned int field_time_len(const struct fctx *ctx, __s64 ns)
+{
+	const struct fsecond *c = second_of(ctx);
+
+	if (ctx->time_format == TIME_SINCE) {
+		__u64 since = since_start(ctx, ns);
+
+		return (__s64)since < 0 ? 0 : outbuf_digits(since / NSEC) + 7;
+	}
+	if (rest_of_second(c, ns) >= NSEC)
 		return 0;
-	memcpy(p, c->text, c->len);
-	p += c->len;
+	return c->len + (ctx->time_format != TIME_LOCAL ? 11 : ctx->short_time ? 4 : 7);
+}
+
+void field_time_again(char *p, const struct fctx *ctx, __s64 ns)
+{
+	const struct fsecond *c = second_of(ctx);
+	__u64 rest, sec;
+
+	if (ctx->time_format == TIME_SINCE) {
+		sec = since_start(ctx, ns) / NSEC;
+		rest = since_start(ctx, ns) % NSEC;
+		p += outbuf_digits(sec);
+		outbuf_put_digits(p, sec);
+	} else {
+		rest = rest_of_second(c, ns);
+		memcpy(p, c->text, c->len);
+		p += c->len;
+	}
 	*p++ = '.';
-	if (ctx->time_format == TIME_LOCAL)
-		return ctx->short_time ? outbuf_put_dec(p, rest / 1000000, 3) - begin :
-					 outbuf_put_dec(p, rest / 1000, 6) - begin;
-	p = outbuf_put_dec(p, rest, 9);
-	*p++ = 'Z';
-	return p - begin;
+	if (ctx->time_format == TIME_RFC3339)
+		*outbuf_put_dec(p, rest, 9) = 'Z';
+	else if (ctx->time_format == TIME_LOCAL && ctx->short_time)
+		outbuf_put_dec(p, rest / 1000000, 3);
+	else
+		outbuf_put_dec(p, rest / 1000, 6);
 }
 
 unsigned int field_width(const struct field *f, const struct fctx *ctx)

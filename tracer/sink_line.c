@@ -52,14 +52,14 @@ static bool put_name(char *p, const struct sink_col *c, const char *name, size_t
 	return true;
 }
 
+/* Where it belongs, at once: a copy of what was written just now waits until that has left the store buffer. */
 static bool put_time(char *p, const struct sink_col *c, const struct fctx *ctx, __s64 ns)
 {
-	char text[FIELD_TIME_MAX];
-	unsigned int len = field_time_again(text, ctx, ns);
+	unsigned int len = field_time_len(ctx, ns);
 
 	if (!len || len > c->width)
 		return false;
-	memcpy(p + (c->right ? c->width - len : 0), text, len);
+	field_time_again(p + (c->right ? c->width - len : 0), ctx, ns);
 	return true;
 }
 
