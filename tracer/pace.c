@@ -18,9 +18,9 @@ void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns)
 {
 	__u64 ns = p->most_ns;
 
-	/* What gathers in ns, (fill / gathered_ns) * ns, is to be front / 4. */
-	if (fill && (double)fill * ns > (double)gathered_ns * (p->front / 4))
-		ns = (double)gathered_ns * (p->front / 4) / fill;
+	/* What gathers in ns, (fill / gathered_ns) * ns, is to be front / 2. */
+	if (fill && (double)fill * ns > (double)gathered_ns * (p->front / 2))
+		ns = (double)gathered_ns * (p->front / 2) / fill;
 	if (ns < PACE_MIN_NS)
 		ns = PACE_MIN_NS;
 	p->quiet_ns = fill ? 0 : p->quiet_ns + gathered_ns;

@@ -7,7 +7,7 @@
  * up; it looks now and then, as one record may come too early to wake it up.
  *
  * The interval is in [PACE_MIN_NS, PACE_MAX_NS], smaller for small rings:
- * between two drains the ring in front should become a quarter full at the rate
+ * between two drains the ring in front should become half full at the rate
  * of the last interval, and all rings together not more than half full at
  * PACE_RATE, which no machine has exceeded yet.
  */

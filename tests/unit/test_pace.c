@@ -30,7 +30,7 @@ static void test_by_fill(void **state)
 	pace__init(&p, 8 * MB, 8 * MB);
 	pace__drained(&p, 100000, 20 * MS); /* slow: as rarely as may be */
 	assert_int_equal(p.ns, p.most_ns);
-	pace__drained(&p, 4 * MB, 20 * MS); /* half full: half as long */
+	pace__drained(&p, 8 * MB, 20 * MS); /* full: half as long */
 	assert_int_equal(p.ns, 10 * MS);
 	pace__drained(&p, 8 * MB, 1 * MS); /* absurdly fast */
 	assert_int_equal(p.ns, PACE_MIN_NS);
@@ -49,7 +49,7 @@ static void test_front(void **state)
 	pace__init(&p, MB, 8 * MB);
 	assert_in_range(p.ns, 15 * MS, PACE_MAX_NS);
 	pace__drained(&p, 2 * MB, 20 * MS); /* 100 MB/s, and some went behind */
-	assert_int_equal(p.ns, 20 * MS / 8);
+	assert_int_equal(p.ns, 20 * MS / 4);
 	pace__drained(&p, 1000, 20 * MS);
 	assert_int_equal(p.ns, p.most_ns);
 }
