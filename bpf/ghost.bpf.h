@@ -20,6 +20,18 @@ static __always_inline int is_same_request(const struct conn *g, __u64 isn, __u3
 	return !listener || !g->who.pid || g->who.pid == listener;
 }
 
+/* In the place of what had these ends before. */
+static __always_inline struct conn *ghost_put(struct tuple *t, const struct conn *fresh)
+{
+	struct conn *g;
+
+	bpf_map_update_elem(&ghosts, t, fresh, BPF_ANY);
+	g = bpf_map_lookup_elem(&ghosts, t);
+	if (g)
+		g->who.netns = t->netns;
+	return g;
+}
+
 /*
  * A request waits for its final ACK: the listener's owner answers for it.
  * `lsk` may be NULL (SYN cookie): then whoever listens on the port.
@@ -34,11 +46,9 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk, __u6
 		return g;
 	if (phase_now() == PHASE_ATTACH)
 		return 0;
-	bpf_map_update_elem(&ghosts, t, &fresh, BPF_ANY);
-	g = bpf_map_lookup_elem(&ghosts, t);
+	g = ghost_put(t, &fresh);
 	if (!g)
 		return 0;
-	g->who.netns = t->netns;
 	if (l) {
 		who_copy(&g->who, l);
 		g->known = l->known & (CONN_CG_ALLOW | CONN_CG_DENY);
@@ -68,13 +78,19 @@ static __always_inline int ghost_placeless(struct tuple *t)
 
 	if (!cfg.in_by_tuple || phase_now() == PHASE_ATTACH || (g && g->num == GHOST_PLACELESS))
 		return 0;
-	bpf_map_update_elem(&ghosts, t, &fresh, BPF_ANY);
-	g = bpf_map_lookup_elem(&ghosts, t);
-	if (!g)
-		return 0;
-	g->who.netns = t->netns;
-	g->who.conn = conn_new_id();
+	g = ghost_put(t, &fresh);
+	if (g)
+		g->who.conn = conn_new_id();
 	return 0;
+}
+
+/* It has ended: the next one with these ends is another. */
+static __always_inline void ghost_placeless_end(struct tuple *t)
+{
+	struct conn *g = bpf_map_lookup_elem(&ghosts, t);
+
+	if (g && g->num == GHOST_PLACELESS)
+		g->num = 0;
 }
 
 /*

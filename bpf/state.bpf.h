@@ -153,6 +153,8 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		/* What it receives is a waiting request's no more. */
 		if (new == ST_ESTABLISHED)
 			ghost_placeless(&t);
+		else if (new == ST_CLOSE)
+			ghost_placeless_end(&t);
 		return 0;
 	}
 	since = c->since_ns;

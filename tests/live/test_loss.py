@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
@@ -391,6 +392,34 @@ class FullTable(Produced):
                       ({(os.getpid(), "listener", "LISTEN")}, {(None, "unknown", "LISTEN")}))
         self.assertEqual({(r.get("pid"), r["owner"]) for r in data}, {(None, "unknown")})
         self.assertLessEqual({r.get("state") for r in data}, {None, "ESTABLISHED"})
+
+    def test_same_ends_again(self):
+        """Two connections without a place, one after the other, from the same port: two numbers."""
+        with self.net.b:
+            ls = socket.create_server((self.net.b.addr4, 0))
+        with ls, self.net.a, socket.create_server((self.net.a.addr4, 0)):
+            tl = self.lens("trace", "--netns", self.net.a.path, "--connections", "1")
+            port, source = ls.getsockname()[1], ("", 0)
+            for data in (b"first", b"second"):
+                c = socket.create_connection(ls.getsockname(), source_address=source)
+                source = c.getsockname()
+                s = ls.accept()[0]
+                s.sendall(data)
+                self.assertEqual(c.recv(len(data), socket.MSG_WAITALL), data)
+                # A reset leaves no TIME-WAIT behind.
+                c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                c.close()
+                self.assertRaises(ConnectionResetError, s.recv, 1)
+                s.close()
+        quiesce(*self.net.sides)
+        res = tl.stop()
+        self.account(res, full=True)
+        got = {r["len"]: r for r in res.segments if r["rport"] == port and r["dir"] == "in" and r["len"]}
+        self.assertEqual({n: r["owner"] for n, r in got.items()}, {5: "unknown", 6: "unknown"})
+        # Where packets come with their socket nothing has to be remembered: neither has a number.
+        first, second = got[5].get("conn"), got[6].get("conn")
+        if first or second:
+            self.assertNotEqual(first, second)
 
     def test_states(self):
         self.run_full("states")
