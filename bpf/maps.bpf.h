@@ -46,6 +46,9 @@ extern __u8 port_bits[PORTS];
 /* A connection whose ports on the wire are not the socket's has been seen. */
 extern __u32 nat_seen;
 
+/* A reset was made in a socket's name: `answering` has something to say. */
+extern __u32 has_answered;
+
 /* One connection's two ends and its network namespace, as seen on the wire. */
 struct tuple {
 	__u8 laddr[16];
@@ -448,6 +451,15 @@ struct last_skb_map {
 	__type(value, struct last_skb);
 };
 extern struct last_skb_map last_skb SEC(".maps");
+
+/* The socket in whose name a reset was made last on this CPU (out_answer). */
+struct answering_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+extern struct answering_map answering SEC(".maps");
 
 /* The call of tcp_check_req() that is going on. */
 struct req_call {

@@ -140,8 +140,11 @@ static __always_inline int is_answer_again(struct sock *sk, __u8 state)
 	return state == ST_NEW_SYN_RECV && RD(AS(struct tcp_request_sock, sk), tfo_listener);
 }
 
-/* SYN-ACK, reset or ACK of no full socket; `sk` is a listener, a mini-socket, another protocol's, or NULL. */
-static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 netns)
+/*
+ * SYN-ACK, reset or ACK of no full socket; `sk` is a listener, a mini-socket, another protocol's,
+ * or NULL.  `closed`, ~0 or 0: a socket that has come to its end, and its connection is gone from the table.
+ */
+static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 netns, __u8 closed)
 {
 	__u8 state = RD(sk, __sk_common.skc_state), at;
 	__u16 word = packet_word(p);
@@ -177,6 +180,8 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 			g = conn_by_tuple(&t, &own);
 			at = g && state == ST_NEW_SYN_RECV ? RD(sock_as((void *)g->sk), __sk_common.skc_state) : 0;
 		}
+		/* Without a branch: all behind it would be followed twice. */
+		at = (at & ~closed) | (ST_CLOSE & closed);
 	}
 	unpark(&t, g, g && g->state == ST_NEW_SYN_RECV ? ST_LISTEN : 0);
 	return segment_bare(p, g, &e, netns, word, DIR_OUT, at, HOOK_SEG_OUT);
@@ -246,15 +251,43 @@ static __always_inline int out_full_wanted(struct sk_buff *skb, struct sock *sk,
 	return !(conn_refused(*c) && (*c)->known & CONN_WIRE);
 }
 
+/*
+ * Is it in the name of this socket that the kernel sends a reset on this CPU now?  Once: what else
+ * passes here with the socket is its own.
+ */
+static __always_inline int is_answering(struct sock *sk)
+{
+	__u32 k = 0;
+	__u64 *of;
+
+	if (!*(volatile __u32 *)&has_answered)
+		return 0;
+	of = bpf_map_lookup_elem(&answering, &k);
+	if (!of || *of != (__u64)sk)
+		return 0;
+	*of = 0;
+	return 1;
+}
+
+/* The flag of what a full socket sends and on_xmit() does not meet; 0: it is nothing of that kind. */
+static __always_inline __u16 out_unmet(struct sock *sk, __u8 state)
+{
+	/* TFO: tcp_make_synack() for a full socket. */
+	if (state == ST_SYN_RECV && RD((struct tcp_sock *)sk, fastopen_rsk))
+		return TF_SYN;
+	return is_answering(sk) ? TF_RST : 0;
+}
+
 static __always_inline int on_dev_queue(struct sk_buff *skb)
 {
 	struct packet p = PACKET_TRUSTED(skb);
-	int found, full = 0, synack_only = 0;
+	int found, full = 0;
 	struct net_device *dev;
 	struct conn *c = 0;
 	struct sock *sk;
 	struct net *net;
-	__u8 state = 0;
+	__u16 only = 0;
+	__u8 state = 0, closed = 0;
 	__u64 sk_num;
 
 	sk = skb->sk;
@@ -282,15 +315,20 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	} else if (full && state == ST_LISTEN) {
 		full = 0;
 	} else if (full && !cfg.out_all) {
-		/* TFO: tcp_make_synack() for a full socket, which on_xmit() does not meet. */
-		if (state != ST_SYN_RECV || !RD((struct tcp_sock *)sk, fastopen_rsk))
+		only = out_unmet(sk, state);
+		if (!only)
 			return 0;
-		synack_only = 1;
 		c = conn_get(sk);
+	}
+	/* A reset in its name, which answers what came after close(): its ghost tells whose it was. */
+	if (full && !c && state == ST_CLOSE) {
+		closed = ~0;
+		full = 0;
 	}
 	/* What is known of these by now would be followed on each way apart. */
 	full = forget(full);
-	synack_only = forget(synack_only);
+	closed = forget(closed);
+	only = forget(only);
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->network_header);
 	if (found < 0)
 		count_lost(HOOK_SEG_OUT);
@@ -304,17 +342,37 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 		return 0;
 	if (seen_above(skb, dev, &p))
 		return 0;
-	if (!cfg.out_all && synack_only && !(packet_word(&p) & TF_SYN))
+	if (!cfg.out_all && only && !(packet_word(&p) & only))
 		return 0;
 	if (full)
 		return out_full(&p, sk, c);
-	return out_bare(&p, sk, net->ns.inum);
+	return out_bare(&p, sk, net->ns.inum, closed);
 }
 
 SEC("?tp_btf/net_dev_queue")
 int BPF_PROG(out_dev, struct sk_buff *skb)
 {
 	return on_dev_queue(skb);
+}
+
+/*
+ * Where on_xmit() meets what full sockets send.  A reset that answers a segment is made apart, and
+ * from 6.13 on it has the socket that the segment was for (ip_send_unicast_reply(),
+ * tcp_v6_send_response(): skb_set_owner_edemux()), so that at the device it looks like what
+ * has been met before.  It is there before this softirq, or section without, is left.
+ */
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(out_answer, struct sock *sk, struct sk_buff *skb)
+{
+	__u32 k = 0;
+	__u64 *of = bpf_map_lookup_elem(&answering, &k);
+
+	/* Without a segment it is tcp_send_active_reset()'s, which is sent like any other. */
+	if (!of || !number_of(skb))
+		return 0;
+	*of = (__u64)sk;
+	*(volatile __u32 *)&has_answered = 1;
+	return 0;
 }
 
 #endif

@@ -47,6 +47,8 @@ static bool target_exists(const struct kbtf *btf, const struct hook_prog *p)
 
 	if (p->needs_enum && !kbtf__id(btf, p->needs_enum, BTF_KIND_ENUM))
 		return false;
+	if (p->needs_func && kbtf__func_nargs(btf, p->needs_func) < p->needs_args)
+		return false;
 	switch (p->kind) {
 	case ATTACH_TP:
 		return kbtf__tracepoint(btf, p->target) != 0;
@@ -376,6 +378,14 @@ static int open_backend(struct attach *a, enum backend b, struct tcplens_bpf **s
 	return err;
 }
 
+/* What decides whether the program can be used here. */
+static int want_conditions(struct kbtf *btf, const struct hook_prog *p)
+{
+	int err = p->needs_enum ? kbtf__want(btf, p->needs_enum) : 0;
+
+	return err || !p->needs_func ? err : kbtf__want(btf, p->needs_func);
+}
+
 /* Opens the programs, and finds what they refer to in the kernel's type information. */
 static int learn_types(struct attach *a)
 {
@@ -395,7 +405,7 @@ static int learn_types(struct attach *a)
 		for (int b = 0; !err && b < BACKEND_MAX; b++)
 			for (const struct hook_prog *p = hooks[i].progs[b];
 			     !err && p < hooks[i].progs[b] + HOOK_PROGS_MAX && p->prog; p++)
-				err = p->needs_enum ? kbtf__want(a->btf, p->needs_enum) : 0;
+				err = want_conditions(a->btf, p);
 	if (!err)
 		err = loader__want(a->btf, a->opened->obj);
 	if (!err)

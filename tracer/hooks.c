@@ -24,12 +24,13 @@
 /* A SYN waits for its answer, the reset. */
 #define NO_DROP_TP "received segments other than SYNs that no socket wants (closed ports)"
 
-/* They pass net_dev_queue only, with their socket, as what has been seen before (ip_send_unicast_reply(), 6.13). */
-#define NO_ANSWER "on kernels from 6.13 on resets that the kernel answers a connection's segment with"
-
 #define NO_IPSEC_OUT "segments sent through IPsec"
 
 #define OUT_DEV TP("out_dev", "net_dev_queue")
+/* 6.13: ip_send_unicast_reply() is told the socket that the reply is in the name of. */
+#define OUT_ANSWER                                                                        \
+	TP("out_answer", "tcp_send_reset", .without = "", .needs_func = "ip_send_unicast_reply", \
+	   .needs_args = 10)
 #define IN_NAME \
 	TP("in_name", "netif_receive_skb", .without = "names of the devices that packets arrive at")
 #define IN_DROPPED(w) TP("in_dropped", "kfree_skb", .needs_enum = "skb_drop_reason", .without = w)
@@ -91,17 +92,19 @@ const struct hook hooks[] = {
 				FENTRY("out6_nested", "inet6_csk_xmit", .nested = true, .without = ""),
 				FENTRY("out6_fentry", "inet6_csk_xmit", .without = NO_V6),
 				OUT_DEV,
+				OUT_ANSWER,
 			},
 			[BACKEND_KPROBE] = {
 				KPROBE("out4_kprobe", "ip_queue_xmit"),
 				KPROBE("out6_kprobe", "inet6_csk_xmit", .without = NO_V6),
 				OUT_DEV,
+				OUT_ANSWER,
 			},
 			[BACKEND_TRACEPOINT] = { OUT_DEV },
 		},
 		.blind = {
-			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send; " NO_ANSWER,
-			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send; " NO_ANSWER,
+			[BACKEND_FENTRY] = "MAC addresses, TTL and DSCP of what full sockets send",
+			[BACKEND_KPROBE] = "MAC addresses, TTL and DSCP of what full sockets send",
 			[BACKEND_TRACEPOINT] = NO_IPSEC_OUT,
 		},
 	},

@@ -42,6 +42,9 @@ struct hook_prog {
 	const char *without;
 	const char *instead_of; /* not needed when this earlier program of the hook is used */
 	const char *needs_enum; /* usable only where the kernel's BTF has this enumeration; NULL: anywhere */
+	/* … and where it has this function, with so many arguments at least; NULL: anywhere */
+	const char *needs_func;
+	int needs_args;
 	bool nested; /* stands in for a program that is left out: its own omissions are no loss */
 	int nargs;		/* usable only if the function has this many arguments; 0: any */
 };

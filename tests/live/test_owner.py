@@ -208,6 +208,39 @@ class Shapes:
         self.owned(s, ("srv", LISTENER), ("srv", ACCEPT))
         self.owned(c, ("cli", CONNECT))
 
+    def late(self):
+        """A worker has accepted, closed, and ended; the kernel answers the data that comes then."""
+        self.begin()
+        s = self.server("name=master", "listen=0", "fork", "name=worker", "accept", "read=100",
+                        "close", "end", "reap", "wait=over")
+        c = self.client("name=cli", f"connect={self.addr}", "write=100", "eof", "wait=alone",
+                        "write=50", "wait=reset", "close")
+        s.expect("(?m)^at over"), c.expect("(?m)^at alone")
+        c.tell("go")
+        c.expect("(?m)^at reset")
+        wait_until("the reset", lambda: not any(
+            x[0] == CLOSE_WAIT and self.port in x[1:] for x in self.here.tcp_states()))
+        c.tell("go")
+        s.tell("go")
+        self.finished(c, s)
+        srv, cli = self.end()
+        self.owned(srv, ("master", LISTENER), ("worker", ACCEPT))
+        self.owned(cli, ("cli", CONNECT))
+        self.assertEqual([(r["dir"], r["pid"]) for r in srv if "RST" in r.get("flags", ())],
+                         [("out", self.people()["worker"])])
+        segments = [r for r in srv if r["event"] == "segment"]
+        self.assertEqual(len({r["conn"] for r in segments}), 1, self.story(segments))
+
+    def test_late_data(self):
+        """What is left of the connection waits in FIN-WAIT-2, as a rule as a part of TIME-WAIT."""
+        self.late()
+
+    def test_late_data_to_a_socket(self):
+        """… or as the socket itself, which has ended when the reset is made in its name."""
+        for ns in self.spaces:
+            ns.sysctl("ipv4.tcp_fin_timeout", 120)  # above TCP_TIMEWAIT_LEN (tcp_rcv_state_process())
+        self.late()
+
     def test_prefork(self):
         """Children accept on the parent's listener."""
         self.begin()
