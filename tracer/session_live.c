@@ -456,7 +456,6 @@ static int start(struct session *s, char *err, size_t len)
 	if (ret)
 		session_note(s->o, "sockets that are open already have no owner until they are used (%s)",
 			     strerror(-ret));
-	s->skel->bss->phase = PHASE_RECORD;
 	ret = open_consumer(s, err, len);
 	if (ret)
 		return ret;
@@ -481,6 +480,8 @@ static int start(struct session *s, char *err, size_t len)
 			     "--stats: the kernel does not count the hooks' runs for us (%s): that needs CAP_SYS_ADMIN, or the sysctl kernel.bpf_stats_enabled",
 			     strerror(-ret));
 	progress__init(&s->progress, s->o->output->quiet || s->out.print);
+	/* Not before somebody drains, and is sure to be scheduled: the ring would fill up meanwhile. */
+	s->skel->bss->phase = PHASE_RECORD;
 	session_ready(s->o->run->ready_fd);
 	if (s->o->run->duration)
 		s->end_ns = clock_mono_ns() + (__u64)(s->o->run->duration * 1e9);
