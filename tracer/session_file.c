@@ -12,6 +12,7 @@
 #include "errmsg.h"
 #include "expr_stage.h"
 #include "fields.h"
+#include "fifo.h"
 #include "names.h"
 #include "opts_file.h"
 #include "opts_filter.h"
@@ -153,7 +154,7 @@ static int open_file(struct session *s, char *err, size_t len)
 	const char *path = s->o->file->read;
 	int ret;
 
-	s->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
+	s->fd = strcmp(path, "-") ? fifo_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0) : STDIN_FILENO;
 	if (s->fd < 0)
 		return errmsg(err, len, -errno, "%s can't be read: %s", errmsg_quote(path, strlen(path)),
 			      strerror(errno));

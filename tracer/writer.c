@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "fifo.h"
 #include "opts_file.h"
 
 #define SECOND 1000000000LL
@@ -105,10 +106,10 @@ static int open_file(struct writer *w)
 	w->path = file_name(w);
 	if (!w->path)
 		return -ENAMETOOLONG;
-	w->fd = strcmp(w->o->write, "-") ? open(w->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) :
+	w->fd = strcmp(w->o->write, "-") ? fifo_open(w->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) :
 					   fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (w->fd < 0)
-		return -errno;
+		return errno == EINTR ? -EPIPE : -errno; /* nobody has come to read it */
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
 	if (strcmp(w->o->write, "-") && w->regular)
 		err = take(w->fd);

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import time
 
-from lib import BACKEND, TCPLENS, Case, main, quiesce
+from lib import BACKEND, TCPLENS, Case, main, quiesce, wait_until
 from lib.lens import parse_json_lines, parse_summary
 from lib.pcapng import File
 
@@ -311,6 +311,63 @@ class Pipes(Recorded):
         self.assertIn(b"terminal", p.err)
         os.close(slave)
         os.close(master)
+
+
+class Fifo(Recorded):
+    """Whose other end nobody has opened yet."""
+
+    def setUp(self):
+        super().setUp()
+        self.fifo = self.path("fifo")
+        os.mkfifo(self.fifo)
+
+    def recorder(self, ns, *opts):
+        tl = self.lens("trace", "-w", self.fifo, "--format", "tcpl", "--netns", ns.path, *opts, json=False, ready=False)
+        tl.expect("^tcplens: tracing with", "err")
+        return tl
+
+    def test_what_comes_before_the_reader(self):
+        """Nobody records it: it does not fill the ring up either."""
+        ns = self.place()
+        tl = self.recorder(ns, "--buffer", "4k")
+        self.call(ns, 100)
+        show = self.spawn([TCPLENS, "trace", "-r", self.fifo, "--json"])
+        show.expect("recorded on", "err")
+        tl.signal(signal.SIGINT)
+        self.assertEqual(tl.wait(), 0, tl.said())
+        self.assertEqual(parse_summary(tl.err)[1], 0, tl.said())
+        self.assertEqual(show.wait(), 0, show.said())
+
+    def test_interrupted(self):
+        ns = self.ns()
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(sig=sig):
+                tl = self.recorder(ns)
+                tl.signal(sig)
+                self.assertEqual(tl.wait(), 0, tl.said())
+                self.assertEqual(parse_summary(tl.err), (0, 0))
+
+    def test_interrupted_reading(self):
+        p = self.spawn([TCPLENS, "trace", "-r", self.fifo])
+
+        def takes_signals():
+            with open(f"/proc/{p.pid}/status") as f:
+                return int(re.search(r"^SigBlk:\t(\w+)", f.read(), re.M)[1], 16) & 1 << (signal.SIGINT - 1)
+
+        wait_until("signals to be asked for", takes_signals)
+        p.signal(signal.SIGINT)
+        self.assertEqual(p.wait(), 1, p.said())
+
+    def test_writer_comes_late(self):
+        with open(self.sample(), "rb") as f:
+            data = f.read()
+        p = self.spawn([TCPLENS, "trace", "-r", self.fifo, "--json"])
+        with open(self.fifo, "wb") as f:
+            f.write(data[:100])
+            f.flush()
+            f.write(data[100:])
+        self.assertEqual(p.wait(), 0, p.said())
+        self.assertEqual(p.out, self.read("trace", self.path("sample.tcpl"), json=True).out)
 
 
 class Told(Recorded):
