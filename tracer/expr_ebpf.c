@@ -17,7 +17,11 @@
 #define HEAD 80
 /* Even, and 14 bytes further a multiple of 4: where most words are. */
 #define HEAD_AT (-98)
-#define MEM_AT (-168)
+/*
+ * M[k], downwards: most programs use the first few, and up to 6.12 a program and all that it calls have
+ * 512 bytes of stack together, of which so deep a one is as much as there is left.
+ */
+#define MEM_AT(k) (-104 - 4 * (int)(k))
 #define WIRE_AT (-16)
 #define SCRATCH_AT (-8)
 
@@ -181,7 +185,7 @@ static void tr_ld(struct tr *t, const struct sock_filter *i)
 		mov_imm(t, A, i->k);
 		break;
 	case BPF_MEM:
-		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, A, FP, MEM_AT + 4 * (int)i->k, 0));
+		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, A, FP, MEM_AT(i->k), 0));
 		break;
 	case BPF_LEN:
 		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, A, FP, WIRE_AT, 0));
@@ -203,7 +207,7 @@ static void tr_ldx(struct tr *t, const struct sock_filter *i)
 		mov_imm(t, X, i->k);
 		break;
 	case BPF_MEM:
-		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, X, FP, MEM_AT + 4 * (int)i->k, 0));
+		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, X, FP, MEM_AT(i->k), 0));
 		break;
 	case BPF_LEN:
 		put(t, INSN(BPF_LDX | BPF_MEM | BPF_W, X, FP, WIRE_AT, 0));
@@ -301,7 +305,7 @@ static void tr_ret(struct tr *t, const struct sock_filter *i)
 
 static void tr_store(struct tr *t, const struct sock_filter *i, int reg)
 {
-	put(t, INSN(BPF_STX | BPF_MEM | BPF_W, FP, reg, MEM_AT + 4 * (int)i->k, 0));
+	put(t, INSN(BPF_STX | BPF_MEM | BPF_W, FP, reg, MEM_AT(i->k), 0));
 }
 
 static void tr_one(struct tr *t, size_t n)
@@ -359,7 +363,7 @@ static void zero_memory(struct tr *t)
 	}
 	for (int k = 0; k < BPF_MEMWORDS; k++)
 		if (used[k])
-			put(t, INSN(BPF_ST | BPF_MEM | BPF_W, FP, 0, MEM_AT + 4 * k, 0));
+			put(t, INSN(BPF_ST | BPF_MEM | BPF_W, FP, 0, MEM_AT(k), 0));
 }
 
 /* Jumps only go forward: classic BPF has no other. */
