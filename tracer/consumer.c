@@ -38,10 +38,17 @@ static void count(struct consumer *c)
 		c->stop = c->full = true;
 }
 
+static void make_room(struct consumer *c, __u64 mono_ns);
+
 static int flush_sink(struct consumer *c)
 {
-	return result(c, c->async ? output_submit(&c->output, &c->sink.out, NULL) : sink__flush(&c->sink, STDOUT_FILENO),
-		      false);
+	int err = result(c, c->async ? output_submit(&c->output, &c->sink.out, NULL) : sink__flush(&c->sink, STDOUT_FILENO),
+			 false);
+
+	/* What a view has kept until the end may be more than there is room for, and no ring fills up meanwhile. */
+	if (!err && c->finish_ns && !c->stuck)
+		make_room(c, c->finish_ns);
+	return err;
 }
 
 /* One record of output.  -ECANCELED: no more is wanted. */
@@ -245,7 +252,6 @@ static void make_room(struct consumer *c, __u64 mono_ns)
 	if (c->output.shut)
 		c->stuck = !output_drain(&c->output, c->give_up, c->give_up_ctx);
 	output_reopen(&c->output);
-	c->skipped = c->output.shut;
 	consumer__account(c, mono_ns);
 }
 
@@ -288,7 +294,9 @@ void consumer__finish(struct consumer *c, __u64 mono_ns)
 {
 	const struct view_ops *ops = c->o->view->ops;
 
+	c->finish_ns = mono_ns;
 	make_room(c, mono_ns);
+	c->skipped = c->output.shut;
 	if (c->print && !c->full && ops && ops->finish)
 		result(c, ops->finish(c->view, mono_ns), false);
 	if (sink__pending(&c->sink) && c->err != -EPIPE)

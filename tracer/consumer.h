@@ -33,6 +33,7 @@ struct consumer {
 	struct output output;
 	__u64 told[HOOK_MAX];	   /* of output.lost */
 	__u64 told_file[HOOK_MAX]; /* of writer->output.lost */
+	__u64 finish_ns;  /* the end; 0: not yet */
 	bool stuck;	  /* at the end: nobody reads */
 	bool skipped;	  /* the last record was left out, and so is its text */
 	bool (*give_up)(void *ctx); /* at the end: what still waits is not waited for */

@@ -14,13 +14,16 @@ import itertools
 import os
 import random
 import re
+import select
+import signal
 import socket
 import statistics
 import sys
 import time
 
-from lib import BACKEND, Case, main, need_prog, quiesce
+from lib import BACKEND, WAIT, Case, main, need_prog, quiesce
 from lib.doctor import not_seen
+from lib.lens import parse_json_lines, parse_summary
 
 MS = 1000000
 
@@ -468,6 +471,31 @@ class Looks(Waits):
         got = [r for r in tl.stop().latencies if r["part"] == "peer-think"]
         self.assertEqual(sum(r["count"] for r in got), 3)
         self.assertGreaterEqual(len(got), 2)
+
+    def test_reader_takes_its_time(self):
+        """What is printed at the end is more than there is room for: who reads it is waited for."""
+        ns, many = self.ns(), 1000
+        server = self.spawn([self.live("traffic"), "server", "-a", "127.0.0.1", "-p", "0", "-s", "short",
+                             "-n", str(many)], ns=ns)
+        port = server.expect(rb"^ready (\d+)")[1].decode()
+        r, w = os.pipe()
+        tl = self.lens("latency", "--netns", ns.path, "--buffer", "64k", stdout=w)
+        os.close(w)
+        self.spawn([self.live("traffic"), "client", "-a", "127.0.0.1", "-p", port, "-s", "short",
+                    "-n", str(many)], ns=ns).check()
+        tl.signal(signal.SIGINT)
+        out = []
+        while select.select([r], [], [], WAIT)[0]:
+            if len(out) % 8 == 0:
+                time.sleep(0.02)
+            out.append(os.read(r, 65536))
+            if not out[-1]:
+                break
+        os.close(r)
+        out = b"".join(out)
+        self.assertEqual(tl.wait(), 0, tl.said())
+        self.assertGreater(len(out), 1 << 20)
+        self.assertEqual(parse_summary(tl.err), (len(parse_json_lines(out)), 0))
 
 
 if __name__ == "__main__":
