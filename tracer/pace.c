@@ -14,6 +14,11 @@ void pace__init(struct pace *p, size_t front, size_t size)
 	*p = (struct pace){ .front = front, .most_ns = most, .ns = most };
 }
 
+void pace__init_table(struct pace *p, size_t entries, __u64 most_ns)
+{
+	*p = (struct pace){ .front = entries, .most_ns = most_ns, .ns = PACE_MAX_NS };
+}
+
 void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns)
 {
 	__u64 ns = p->most_ns;

@@ -35,6 +35,12 @@ struct pace {
 /* `size`: of all rings. */
 void pace__init(struct pace *p, size_t front, size_t size);
 
+/*
+ * Of a table that is emptied at intervals, most_ns at most; then `front` and `fill` are entries.
+ * The first interval is short, as nothing is known of the rate.
+ */
+void pace__init_table(struct pace *p, size_t entries, __u64 most_ns);
+
 /* After a drain, which found `fill` bytes that had gathered for gathered_ns.  What is left to others: share.h. */
 void pace__drained(struct pace *p, size_t fill, __u64 gathered_ns);
 

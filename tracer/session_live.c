@@ -64,6 +64,8 @@ struct session {
 	__u64 end_ns;	  /* when to end; 0: no limit */
 	__u64 account_ns; /* when to look for losses again */
 	__u64 tick_ns;	  /* when the view wants to be called; 0: never */
+	struct pace fetch; /* of what the kernel sums up, which has to be fetched before its table is full */
+	__u64 fetched_ns;
 };
 
 /* Where a record of the hook finds no room. */
@@ -155,11 +157,19 @@ static __u64 drain_due(const struct session *s)
 	return s->drained_ns + (s->asleep ? PACE_ASLEEP_NS : s->pace.ns);
 }
 
+/* A view that wants to be called is one of sums. */
+static __u64 fetch_due(const struct session *s)
+{
+	return s->tick_ns ? s->fetched_ns + s->fetch.ns : 0;
+}
+
 /* Nanoseconds until something has to be done, and may be. */
 static __s64 wait_ns(const struct session *s, __u64 now)
 {
-	__u64 due = drain_due(s);
+	__u64 due = drain_due(s), fetch_ns = fetch_due(s);
 
+	if (fetch_ns && fetch_ns < due)
+		due = fetch_ns;
 	if (s->tick_ns && s->tick_ns < due)
 		due = s->tick_ns;
 	if (s->account_ns && s->account_ns < due)
@@ -220,12 +230,25 @@ static void account(struct session *s)
 	progress__show(&s->progress, s->out.writer, source__lost(s->source));
 }
 
+static void fetch(struct session *s)
+{
+	__u64 now = clock_mono_ns(), was = s->fetch.ns;
+
+	source__snapshot(s->source);
+	pace__drained(&s->fetch, s->live.waits, now - s->fetched_ns);
+	/* What pauses goes on as before: it would meet a table for which much less was expected. */
+	if (s->fetch.ns > 2 * was)
+		s->fetch.ns = 2 * was;
+	s->fetched_ns = now;
+	consumer__flush(&s->out, now);
+}
+
 /* What the kernel has gathered is drained first, so that the view sees all of its interval. */
 static void tick(struct session *s)
 {
 	__u64 now = clock_mono_ns(), step = s->o->plan->tick_ns;
 
-	source__snapshot(s->source);
+	fetch(s);
 	source__drain(s->source);
 	consumer__tick(&s->out, now);
 	consumer__flush(&s->out, now);
@@ -278,6 +301,8 @@ static void loop(struct session *s)
 			account(s);
 		if (s->tick_ns && !s->out.stop && now >= s->tick_ns)
 			tick(s);
+		if (fetch_due(s) && !s->out.stop && now >= fetch_due(s))
+			fetch(s);
 		if (s->real_time)
 			s->rest_ns = clock_mono_ns() + share__owed(&s->share);
 	}
@@ -469,6 +494,9 @@ static int start(struct session *s, char *err, size_t len)
 			      s->real_time);
 	if (ret)
 		goto fail;
+	/* The view's own calls fetch, too: in quiet times no others are needed. */
+	pace__init_table(&s->fetch, source_live__waits_max(&s->live), 2 * s->o->plan->tick_ns);
+	s->fetched_ns = clock_mono_ns();
 	pace__init(&s->pace, ring_front_size(s->o->run->buffer), s->o->run->buffer);
 	/* Others than real-time threads are moved by the scheduler. */
 	if (s->real_time)

@@ -116,6 +116,7 @@ static int drain_latency(struct source_live *s, int fd)
 	void *in = NULL;
 	int err = keys && values ? 0 : -ENOMEM;
 
+	s->waits = 0;
 	while (!err) {
 		n = LAT_BATCH;
 		if (bpf_map_lookup_and_delete_batch(fd, in, &pos, keys, values, &n, NULL)) {
@@ -123,6 +124,7 @@ static int drain_latency(struct source_live *s, int fd)
 			if (err != -ENOENT) /* the end, perhaps with a last batch */
 				break;
 		}
+		s->waits += n;
 		for (__u32 i = 0; i < n; i++) {
 			int ret = tell_latency(s, &keys[i], &values[i], now);
 
@@ -290,6 +292,11 @@ static void live_stop(struct source *s)
 void source_live__asleep(struct source_live *s, bool asleep)
 {
 	__atomic_store_n(&s->skel->bss->reader_asleep, asleep, __ATOMIC_SEQ_CST);
+}
+
+size_t source_live__waits_max(const struct source_live *s)
+{
+	return bpf_map__max_entries(s->skel->maps.lat0);
 }
 
 static const struct source_ops live_ops = {

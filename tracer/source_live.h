@@ -25,6 +25,7 @@ struct source_live {
 	__u64 left_out[HOOK_MAX]; /* of src.lost: runs that the kernel left out */
 	__u64 left_out_now;	  /* … of the record of losses that is handed over */
 	bool stopped;		  /* left_out is final */
+	size_t waits;		  /* entries that the last snapshot found */
 };
 
 /* 0 or a negative errno. */
@@ -32,10 +33,13 @@ int source_live__init(struct source_live *s, struct tcplens_bpf *skel,
 		      const struct attach_report *report,
 		      int (*on_event)(void *ctx, const struct ev_hdr *ev), void *ctx);
 
-/* Safe on a zeroed struct. */
 /* While the reader sleeps, programs wake it up when there is a record. */
 void source_live__asleep(struct source_live *s, bool asleep);
 
+/* For how many waits there is room between two snapshots. */
+size_t source_live__waits_max(const struct source_live *s);
+
+/* Safe on a zeroed struct. */
 void source_live__free(struct source_live *s);
 
 #endif

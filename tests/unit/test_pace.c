@@ -85,6 +85,22 @@ static void test_woken(void **state)
 	assert_int_equal(p.ns, p.most_ns);
 }
 
+/* Of entries: half a table by the next time, and soon for the first time. */
+static void test_table(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace__init_table(&p, 65536, 2000 * MS);
+	assert_in_range(p.ns, PACE_MIN_NS, 100 * MS);
+	pace__drained(&p, 4096, 100 * MS);
+	assert_int_equal(p.ns, 800 * MS);
+	pace__drained(&p, 65536, 800 * MS);
+	assert_int_equal(p.ns, 400 * MS);
+	pace__drained(&p, 0, 400 * MS);
+	assert_int_equal(p.ns, 2000 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_front),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_woken),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
