@@ -34,7 +34,7 @@ static struct wait_bucket *bucket_get(struct waits *w, __u32 at)
 	if (i < w->n && w->bucket[i].at == at)
 		return &w->bucket[i];
 	if (w->n == w->cap) {
-		size_t cap = w->cap ? w->cap * 2 : 8;
+		size_t cap = w->cap ? w->cap * 2 : 1; /* most connections are short */
 		struct wait_bucket *b = realloc(w->bucket, cap * sizeof(*b));
 
 		if (!b)

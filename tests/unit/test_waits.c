@@ -81,6 +81,21 @@ static void test_percentiles(void **state)
 	assert_int_equal(waits_percentile(&w, 50), 0);
 }
 
+/* Of each part of each connection: a hundred thousand short ones have a wait or two. */
+static void test_memory(void **state)
+{
+	struct waits w = {};
+
+	(void)state;
+	assert_int_equal(waits_add(&w, 1, 5000, 5000, 5000), 0);
+	assert_int_equal(waits_add(&w, 1, 5001, 5001, 5001), 0);
+	assert_int_equal(w.cap, 1);
+	for (__u64 i = 1; i <= 20; i++)
+		assert_int_equal(waits_add(&w, 1, i << 20, i << 20, i << 20), 0);
+	assert_in_range(w.cap, w.n, 2 * w.n);
+	waits__free(&w);
+}
+
 /* Two lengths at the ends of one bucket, so many in a hundred of the longer one: within 5 % all the same. */
 static void test_percentiles_of_two(void **state)
 {
@@ -320,7 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buckets),	    cmocka_unit_test(test_percentiles), cmocka_unit_test(test_percentiles_of_two),
-		cmocka_unit_test(test_draw),	    cmocka_unit_test(test_view_groups),
+		cmocka_unit_test(test_memory),	    cmocka_unit_test(test_draw),	cmocka_unit_test(test_view_groups),
 		cmocka_unit_test(test_view_owner), cmocka_unit_test(test_view_intervals),
 		cmocka_unit_test(test_view_outliers), cmocka_unit_test(test_view_options),
 	};
