@@ -147,7 +147,8 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		c->since_ns = now;
 		return 0;
 	}
-	sock_ends(&e, sk, 1);
+	/* A port that connect() is still to choose: what inet_sport has is the former connection's (tcp_disconnect()). */
+	sock_ends(&e, sk, new != ST_SYN_SENT);
 	tuple_of(&t, &e, c ? c->who.netns : sock_netns(sk));
 	if (!c) {
 		/* What it receives is a waiting request's no more. */

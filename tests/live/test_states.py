@@ -6,10 +6,14 @@ and the end of the call that caused it, and the time in the old state is that
 between two such changes.
 """
 
+import ctypes
 import re
+import socket
 
 from lib import Case, main, quiesce
 from lib.net import ESTABLISHED
+
+libc = ctypes.CDLL(None)
 
 
 class States(Case):
@@ -166,6 +170,41 @@ class States(Case):
             self.assertTrue(records[0]["partial"])
             self.assertNotIn("in_old_us", records[0])
             self.path(records)
+
+    def connect_twice(self, *opts):
+        """One socket, disconnected in between and given another port: its ports, and the records."""
+        self.a.sysctl("ipv4.ip_local_port_range", "6000 6001")
+        tl = self.lens("states", "--netns", self.a.path, *opts)
+        ports = []
+        with self.b:
+            ls = socket.create_server((self.b.addr4, 0))
+        with self.a, ls, socket.socket() as c, socket.socket() as other:
+            for _ in range(2):
+                c.connect(ls.getsockname())
+                ports.append(c.getsockname()[1])
+                ls.accept()[0].close()
+                self.assertEqual(libc.connect(c.fileno(), bytes(16), 16), 0)  # AF_UNSPEC
+                if len(ports) == 1:
+                    other.bind((self.a.addr4, ports[0]))
+        self.assertNotEqual(*ports)
+        return ports, tl.stop().states
+
+    def test_used_again(self):
+        """The port of the connection before is not the next one's."""
+        ports, states = self.connect_twice()
+        for port, first in zip(ports, (r for r in states if r["new"] == "SYN-SENT")):
+            mine = [r for r in states if r["conn"] == first["conn"]]
+            self.assertNotIn("lport", first)
+            self.assertEqual({r["lport"] for r in mine[1:]}, {port})
+            self.assertEqual(self.path(mine)[:3], ["CLOSED", "SYN-SENT", "ESTABLISHED"])
+
+    def test_used_again_by_port(self):
+        """Nor is it what a filter looks at."""
+        _, states = self.connect_twice("--lport", "6000")
+        by_one = {r["conn"] for r in states}
+        self.assertEqual(len(by_one), 1, states)
+        self.assertEqual({r["lport"] for r in states}, {6000})
+        self.assertEqual(states[-1]["new"], "CLOSED")
 
 
 if __name__ == "__main__":
