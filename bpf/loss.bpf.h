@@ -62,6 +62,8 @@ static __always_inline void about_sock(struct about *a, struct sock *sk, __u8 di
 {
 	sock_ends(&a->e, sk, 1);
 	a->c = conn_get_or_add(sk);
+	if (a->c)
+		conn_find_accept(a->c);
 	a->netns = sock_netns(sk);
 	a->state = RD(sk, __sk_common.skc_state);
 	a->dir = dir;
@@ -89,7 +91,10 @@ static __noinline struct conn *conn_of_packet(struct tuple *t)
 	struct ev_ends own;
 	struct conn *c = conn_by_tuple(t, &own);
 
-	return c ? c : bpf_map_lookup_elem(&ghosts, t);
+	if (!c)
+		return bpf_map_lookup_elem(&ghosts, t);
+	conn_find_accept(c);
+	return c;
 }
 
 /* Whose it is: the socket's, if that is a full one, or by its ends. */
@@ -99,8 +104,10 @@ static __always_inline void about_find(struct about *a, struct sock *sk)
 
 	if (sk && state_is_full(a->state) && sock_is_tcp(sk)) {
 		a->c = conn_get(sk);
-		if (a->c)
+		if (a->c) {
+			conn_find_accept(a->c);
 			return;
+		}
 	}
 	tuple_of(&t, &a->e, a->netns);
 	a->c = conn_of_packet(&t);

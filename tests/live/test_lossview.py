@@ -178,6 +178,23 @@ class Told(Case):
         for x in drops:
             self.assertIn(x.get("reason", "NETFILTER_DROP"), ("NETFILTER_DROP", "NOT_SPECIFIED"))
 
+    def test_accepted_by_another(self):
+        """A connection that a child of the listener's process has accepted, and not used yet: it is the child's."""
+        ns = self.ns()
+        srv = self.spawn([self.live("actor"), "name=master", "listen=0", "fork", "name=worker", "accept",
+                          "wait=over", "end", "reap"], ns=ns)
+        port = int(srv.expect(rb"^ready (\d+)$")[1])
+        worker = int(srv.expect(rb"^who worker (\d+)")[1])
+        all_, own = self.lens("loss", "--netns", ns.path), self.lens("loss", "-p", worker)
+        with ns, socket.create_connection(("127.0.0.1", port)) as s:
+            srv.expect("^at over")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        srv.tell("go")
+        srv.check()
+        for got in (all_.stop(), own.stop()):
+            r = self.told(got, event="reset", dir="in", lport=port)
+            self.assertEqual([(x["pid"], x["comm"], x["owner"]) for x in r], [(worker, "worker", "accept")])
+
     def test_columns(self):
         """The usual columns are no wider than a terminal, whatever happens."""
         ns = self.ns()
