@@ -36,7 +36,7 @@
 #define ATTEMPT_IN 0x01	       /* the peer connects */
 #define ATTEMPT_BLOCKED 0x02   /* a SYN was dropped by this machine's firewall: blocked_at */
 #define ATTEMPT_UNDECIDED 0x04 /* closed without an error: connect() will tell why */
-#define ATTEMPT_TOLD 0x08      /* failed, and told: connect() may still return the errno */
+#define ATTEMPT_TOLD 0x08      /* told: connect() may still return the errno, accept() the socket */
 #define ATTEMPT_TFO 0x10
 #define ATTEMPT_LISTENER 0x20 /* lpid, lcomm */
 #define ATTEMPT_MOST 0x40     /* accepted before now, unseen */
@@ -51,9 +51,14 @@ struct attempt {
 	__u32 retrans;
 	__u32 lpid;
 	char lcomm[16];
-	__u16 bits;  /* ATTEMPT_* */
-	__u8 result; /* enum ev_result, when it is told */
-	__u8 blocked_at; /* with ATTEMPT_BLOCKED: which SYN, by total_retrans */
+	union {
+		struct {
+			__u16 bits;  /* ATTEMPT_* */
+			__u8 result; /* enum ev_result, when it is told */
+			__u8 blocked_at; /* with ATTEMPT_BLOCKED: which SYN, by total_retrans */
+		};
+		__u32 word; /* all three: attempt_claim() */
+	};
 };
 
 struct attempts_map {
@@ -63,6 +68,22 @@ struct attempts_map {
 	__type(value, struct attempt);
 };
 struct attempts_map attempts SEC(".maps");
+
+/*
+ * An incoming one is told once, by accept()'s return or by the first change of state behind it,
+ * which a segment makes on another CPU at the same time.
+ */
+static __always_inline int attempt_claim(struct attempt *a)
+{
+	__u32 was = *(volatile __u32 *)&a->word;
+
+	if (was & ATTEMPT_TOLD) /* little-endian: the bits are the lower half */
+		return 0;
+	if (cfg.atomics)
+		return __sync_val_compare_and_swap(&a->word, was, was | ATTEMPT_TOLD) == was;
+	a->word = was | ATTEMPT_TOLD;
+	return 1;
+}
 
 static __always_inline struct attempt *attempt_get(struct sock *sk)
 {

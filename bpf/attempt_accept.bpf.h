@@ -24,6 +24,9 @@ static __always_inline int attempt_accepted(struct sock *sk)
 		attempt_end(sk, a, RESULT_OK);
 		return 0;
 	}
+	/* By attempt_used(), at this moment perhaps: it stays until attempt_gone(). */
+	if (!attempt_claim(a))
+		return 0;
 	if (!a->est_ns && !(a->bits & ATTEMPT_OLD)) /* Fast Open: accepted before the final ACK */
 		a->bits |= ATTEMPT_TFO;
 	attempt_end(sk, a, a->err ? RESULT_RESET : RESULT_OK);

@@ -74,14 +74,21 @@ static __always_inline void attempt_failed(struct sock *sk, struct attempt *a)
 	a->bits |= ATTEMPT_TOLD;
 }
 
-/* accept() has made it somebody's, unseen: its file is there. */
+/*
+ * accept() has made it somebody's, unseen: its file is there.  Or it is about to return, and is
+ * to find that it has been told.
+ */
 static __always_inline void attempt_used(struct sock *sk, struct attempt *a)
 {
-	if (!RD(sk, sk_socket))
+	struct conn *c;
+
+	if (!RD(sk, sk_socket) || !attempt_claim(a))
 		return;
 	a->bits |= ATTEMPT_MOST;
+	c = conn_get(sk);
+	if (c)
+		conn_find_accept(c);
 	attempt_end(sk, a, a->err ? RESULT_RESET : RESULT_OK);
-	attempt_del(sk);
 }
 
 static __always_inline int on_attempt_state(struct sock *sk, __u8 old, __u8 new)
@@ -151,7 +158,7 @@ int TP_PROG(attempt_gone, struct sock *sk)
 		return 0;
 	if (a->bits & ATTEMPT_IN) {
 		/* Not established: its twin was (inet_csk_complete_hashdance()). */
-		if (a->est_ns || (a->bits & ATTEMPT_OLD))
+		if ((a->est_ns || (a->bits & ATTEMPT_OLD)) && attempt_claim(a))
 			attempt_end(sk, a, a->err ? RESULT_RESET : RESULT_UNACCEPTED);
 	} else if (a->bits & ATTEMPT_UNDECIDED) {
 		attempt_end(sk, a, RESULT_ERROR);
@@ -206,6 +213,8 @@ int attempt_open(struct bpf_iter__tcp *ctx)
 			attempt_used(sk, a);
 			return 0;
 		}
+		if (a->bits & ATTEMPT_TOLD)
+			return 0;
 		if (!a->est_ns && !(a->bits & ATTEMPT_OLD))
 			return 0;
 	} else if (a->bits & (ATTEMPT_UNDECIDED | ATTEMPT_TOLD)) {

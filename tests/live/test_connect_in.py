@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`connect`: every way an incoming attempt can end, who listens, who accepts, and how long it waited."""
 
+import ctypes
+import fcntl
+import mmap
 import os
+import select
 import signal
 import socket
 import struct
 import sys
+import threading
 import time
 
 from lib import Case, main, need_ipv6, wait_until
@@ -47,6 +52,39 @@ ACCEPTS = {"43", "288"} if os.uname().machine == "x86_64" else {"202", "242"}
 def syscall_of(pid):
     with open(f"/proc/{pid}/syscall") as f:
         return f.read().split()[0]
+
+libc = ctypes.CDLL(None, use_errno=True)
+SYS_USERFAULTFD = 323 if os.uname().machine == "x86_64" else 282
+UFFDIO_API, UFFDIO_REGISTER, UFFDIO_ZEROPAGE = 0xc018aa3f, 0xc020aa00, 0xc020aa04
+UFFD_API, UFFDIO_REGISTER_MODE_MISSING = 0xaa, 1
+
+
+class Page:
+    """A page of memory that is not there until this ends: accept() stands where it writes the peer's address."""
+
+    def __init__(self, case):
+        self.fd = libc.syscall(SYS_USERFAULTFD, os.O_CLOEXEC | os.O_NONBLOCK)
+        if self.fd < 0:
+            case.skipTest("this kernel has no userfaultfd()")
+        case.addCleanup(os.close, self.fd)
+        fcntl.ioctl(self.fd, UFFDIO_API, struct.pack("QQQ", UFFD_API, 0, 0))
+        self.mem = mmap.mmap(-1, mmap.PAGESIZE)
+        self.addr = ctypes.addressof(ctypes.c_char.from_buffer(self.mem))
+        self.range = struct.pack("QQ", self.addr, mmap.PAGESIZE)
+        fcntl.ioctl(self.fd, UFFDIO_REGISTER, self.range + struct.pack("QQ", UFFDIO_REGISTER_MODE_MISSING, 0))
+
+    def accept(self, ls):
+        size = ctypes.c_uint(16)
+        return libc.accept(ls.fileno(), ctypes.c_void_p(self.addr), ctypes.byref(size))
+
+    def touched(self):
+        wait_until("accept() to write there", lambda: select.select([self.fd], [], [], 0)[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        fcntl.ioctl(self.fd, UFFDIO_ZEROPAGE, self.range + struct.pack("QQ", 0, 0))
 
 
 class In(Case):
@@ -148,6 +186,23 @@ class Accepted(In):
         pid, _ = self.do(p, "accept")
         r = self.one(tl.stop(), "ok", port, pid=pid)
         self.assertGreaterEqual(r["queue_us"], 100000)
+
+    def test_goodbye_meanwhile(self):
+        """The peer's FIN comes while accept() is about to return: it is one line still."""
+        ns = self.ns()
+        with ns, socket.create_server(("127.0.0.1", 0)) as ls:
+            port, got = ls.getsockname()[1], []
+            tl = self.watch(ns)
+            with Page(self) as page:
+                t = threading.Thread(target=lambda: got.append(page.accept(ls)))
+                t.start()
+                c = socket.create_connection(ls.getsockname())
+                page.touched()
+                c.close()
+                wait_until("its FIN", lambda: any(s[:2] == (CLOSE_WAIT, port) for s in ns.tcp_states()))
+            t.join()
+            os.close(got[0])
+        self.one(tl.stop(), "ok", port, pid=os.getpid(), owner="accept")
 
 
 class NotAccepted(In):
