@@ -48,6 +48,21 @@ struct packet {
 
 #define PACKET_TRUSTED(skb_) { .trusted = (skb_), .direct = 1 }
 
+/*
+ * Does ifb hand it back to the device that it came from, so that it has passed there before
+ * (ifb_ri_tasklet(), which sets skb_iif)?  On a device behind that the bit may still be set.
+ */
+static __always_inline int is_back(struct sk_buff *skb)
+{
+	return bpf_core_field_exists(skb->tc_skip_classify) && RD_BITS(skb, tc_skip_classify);
+}
+
+/* It had arrived there; else it was on its way out, and arrives somewhere now. */
+static __always_inline int is_back_in(struct sk_buff *skb)
+{
+	return is_back(skb) && bpf_core_field_exists(skb->from_ingress) && RD_BITS(skb, from_ingress);
+}
+
 /* Is its IP header there?  A tracepoint's packet has one, which so is no question for the verifier. */
 static __always_inline int packet_has_ip(const struct packet *p)
 {

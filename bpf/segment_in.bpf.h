@@ -332,7 +332,8 @@ static __always_inline int on_receive(struct sk_buff *skb)
 	found = packet_parse(&p, AS(struct sk_buff, skb), skb->data - skb->head);
 	if (!found || (found > 0 && !wire_ports_pass(&p)))
 		return 0;
-	if (RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT)
+	if (RD_BITS(dev, priv_flags) & DEV_IS_BRIDGE_PORT ||
+	    (skb->skb_iif && is_back_in(AS(struct sk_buff, skb))))
 		return 0;
 	if (found < 0) {
 		count_lost(HOOK_SEG_IN);

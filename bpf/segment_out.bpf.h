@@ -298,8 +298,11 @@ static __always_inline int on_dev_queue(struct sk_buff *skb)
 	 * (btf_nested_type_is_trusted()); a millisecond each.
 	 */
 	*(struct net_device *volatile *)&p.dev = skb->dev;
-	if (!sk && skb->skb_iif)
-		return 0; /* forwarded, not ours */
+	/* Forwarded, not ours; or a copy for elsewhere: what the kernel sends for no socket is whole. */
+	if (!sk && (skb->skb_iif || RD_BITS(AS(struct sk_buff, skb), cloned)))
+		return 0;
+	if (skb->skb_iif && is_back(AS(struct sk_buff, skb)))
+		return 0;
 	if (sk) {
 		sk = sock_as(sk);
 		state = RD(sk, __sk_common.skc_state);

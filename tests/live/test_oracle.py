@@ -430,6 +430,57 @@ class BadLink(Oracle):
         self.settle()
 
 
+class Redirected(Oracle):
+    """Packets that take a turn by another device, or of which copies do."""
+
+    def rules(self, ns, hook, rule):
+        need_nft(ns, f"""
+            table netdev by_{hook} {{
+                chain c {{ type filter hook {hook} device {self.net.DEV} priority 0;
+                    {rule}; }}
+            }}""")
+
+    def ifb(self, ns):
+        try:
+            ns.ip("link add ifb9 type ifb", "link set ifb9 up")
+        except AssertionError as e:
+            self.skipTest(f"this kernel has no ifb: {e}")
+
+    def test_ifb(self):
+        """What arrives is shaped on an ifb, and taken in once more by the device that it came by."""
+        self.start(traced="a")
+        self.ifb(self.net.a)
+        self.rules(self.net.a, "ingress", "fwd to ifb9")
+        for family in self.families:
+            self.talk("both", family, ("-b", "20000"))
+        self.settle()
+
+    def test_sent_through_ifb(self):
+        """What is sent goes through an ifb first."""
+        self.start(traced="a")
+        self.ifb(self.net.a)
+        self.rules(self.net.a, "egress", "fwd to ifb9")
+        for family in self.families:
+            self.talk("both", family, ("-b", "20000"))
+        self.settle()
+
+    def test_mirrored(self):
+        """Copies of all that is sent and received go to another machine."""
+        self.start(traced="a")
+        there = self.ns()
+        run(["ip", "link", "add", "m0", "netns", self.net.a.name, "type", "veth",
+             "peer", "name", "m0", "netns", there.name])
+        for ns in (self.net.a, there):
+            ns.ip("link set m0 up")
+        for hook in ("ingress", "egress"):
+            self.rules(self.net.a, hook, "dup to m0")
+        for family in self.families:
+            self.talk("both", family, ("-b", "20000"))
+        self.call(self.net.a, self.net.b, 9, "refused").check()
+        self.call(self.net.b, self.net.a, 9, "refused").check()
+        self.settle()
+
+
 class Stray(Oracle):
     """Segments that fit no connection, put on the wire by hand; side a gets them and may answer."""
 

@@ -276,10 +276,13 @@ struct sk_buff {
 	};
 	unsigned int len;
 	unsigned int data_len;
+	__u8 cloned: 1;
 	union {
 		struct {
 			__u8 pkt_type: 3;
 			__u8 ip_summed: 2;
+			__u8 tc_skip_classify: 1;
+			__u8 from_ingress: 1;
 			int skb_iif;
 			__be16 protocol;
 			__u16 transport_header;
