@@ -20,6 +20,7 @@ static __always_inline void attempt_adopt(struct sock *sk, struct attempt *a)
 
 	sock_ends(&e, sk, 1);
 	tuple_of(&t, &e, sock_netns(sk));
+	request_key(&t);
 	g = bpf_map_lookup_elem(&ghosts, &t);
 	if (g && g->state == ST_NEW_SYN_RECV) {
 		a->begin_ns = g->since_ns;

@@ -68,6 +68,42 @@ static SUBPROG struct conn *ghost_embryo(struct tuple *t, struct sock *lsk, __u6
 }
 
 /*
+ * A SYN-ACK leaves with the ends *t and *e, which behind NAT are not its request's.  Where the SYN
+ * came without its socket, the request is known by those on the wire, and stays so until there is
+ * a socket (request_key()); else they become the request's own.
+ */
+static SUBPROG int request_answered(struct sock *req, struct tuple *t, struct ev_ends *e)
+{
+	struct ev_ends own;
+	struct tuple k;
+
+	sock_ends(&own, req, 0);
+	tuple_of(&k, &own, t->netns);
+	if (ends_eq(&own, e)) {
+		if (nat_seen)
+			bpf_map_delete_elem(&nat_requests, &k);
+	} else if (cfg.in_by_tuple) {
+		nat_seen = 1;
+		bpf_map_update_elem(&nat_requests, &k, t, BPF_ANY);
+	} else {
+		*e = own;
+		*t = k;
+	}
+	return 0;
+}
+
+/* From a request's own ends to those by which it is kept: 1, they are others. */
+static __always_inline int request_key(struct tuple *t)
+{
+	struct tuple *wire = nat_seen ? bpf_map_lookup_elem(&nat_requests, t) : 0;
+
+	if (!wire)
+		return 0;
+	*t = *wire;
+	return 1;
+}
+
+/*
  * A connection for which the table has no place: where packets come without their socket, this is
  * how what it receives is found.  Whose it is is not known.
  */

@@ -111,6 +111,7 @@ int TP_PROG(loss_synack, struct sock *sk, struct request_sock *req)
 	a.netns = sock_netns(sk);
 	tuple_of(&t, &a.e, a.netns);
 	if (state == ST_LISTEN) {
+		request_key(&t);
 		a.c = ghost_embryo(&t, sk, RD(AS(struct tcp_request_sock, req), rcv_isn));
 	} else {
 		a.c = conn_get(sk);

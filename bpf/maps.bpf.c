@@ -30,6 +30,7 @@ struct index_map by_tuple SEC(".maps");
 struct free_conns_map free_conns SEC(".maps");
 struct claims_map claims SEC(".maps");
 struct nat_map nat SEC(".maps");
+struct nat_requests_map nat_requests SEC(".maps");
 struct tracks_map tracks SEC(".maps");
 struct marks_map marks SEC(".maps");
 struct lat_map lat0 SEC(".maps");

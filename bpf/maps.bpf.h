@@ -337,6 +337,15 @@ struct nat_map {
 };
 extern struct nat_map nat SEC(".maps");
 
+/* Of a request behind NAT: its own ends -> those on the wire, by which it is kept in `ghosts`. */
+struct nat_requests_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tuple);
+	__type(value, struct tuple);
+};
+extern struct nat_requests_map nat_requests SEC(".maps");
+
 #define GHOSTS 16384
 struct ghosts_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

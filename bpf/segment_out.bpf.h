@@ -156,8 +156,10 @@ static __always_inline int out_bare(struct packet *p, struct sock *sk, __u32 net
 	packet_ends(&e, p, 0);
 	tuple_of(&t, &e, netns);
 	if ((word & (TF_SYN | TF_ACK)) == (TF_SYN | TF_ACK) && !is_answer_again(sk, state)) {
-		if (state == ST_NEW_SYN_RECV)
+		if (state == ST_NEW_SYN_RECV) {
 			lsk = sock_as(RD(AS(struct request_sock, sk), __req_common.skc_listener));
+			request_answered(sk, &t, &e);
+		}
 		g = ghost_embryo(&t, lsk, packet_ack(p) - 1);
 		if (g && lsk) {
 			struct inet_request_sock *r = AS(struct inet_request_sock, sk);

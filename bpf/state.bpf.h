@@ -125,7 +125,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	struct ev_ends e;
 	struct tuple t;
 	struct conn *c;
-	int child;
+	int child, nat = 0;
 
 	sk = sock_as(sk);
 	if (!sock_is_tcp(sk))
@@ -163,6 +163,7 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 	begin = new == ST_SYN_SENT ? now : 0;
 	if (c->known & CONN_CHILD) {
 		c->known &= ~CONN_CHILD;
+		nat = request_key(&t);
 		begin = adopt_embryo(c, &t);
 		/* Closed before the handshake's end (Fast Open): a SYN-ACK may be repeated, and make another. */
 		if (new != ST_ESTABLISHED)
@@ -178,8 +179,10 @@ static __always_inline int on_state(struct sock *sk, __u8 old, __u8 new)
 		listener_add(sk, &e, c);
 	else if (old == ST_LISTEN)
 		listener_del(&e, c->who.netns);
-	if ((cfg.emit_segments || cfg.emit_trouble) && new == ST_ESTABLISHED && !c->wire_key)
-		conn_index(c, &t, 0);
+	if ((cfg.emit_segments || cfg.emit_trouble) && new == ST_ESTABLISHED && !c->wire_key) {
+		conn_index(c, &t, nat);
+		c->known |= nat ? CONN_WIRE : 0;
+	}
 	if (is_own_close(old, new) && (c->who.how == HOW_LISTENER || c->who.how == HOW_UNKNOWN))
 		conn_used(c, sk);
 	else if (old != ST_LISTEN)

@@ -17,7 +17,7 @@ import signal
 import socket
 import time
 
-from lib import BACKEND, Case, kernel, main, quiesce, wait_until
+from lib import BACKEND, Case, kernel, main, need_nft, quiesce, wait_until
 from lib.doctor import not_seen
 from lib.net import ESTABLISHED, CLOSE_WAIT, SYN_RECV
 
@@ -703,6 +703,37 @@ class OverVeth(Shapes, Scene):
             self.assertIn(["RST"], [r.get("flags") for r in now], "the peer did not object: this proves nothing")
         self.owned(now, ("two", CONNECT))
         self.assertEqual(len({r["conn"] for r in now if r["event"] == "segment"}), 1, self.story(cli))
+
+
+class Redirected(Case):
+    """The listener's port is another than the one on the wire."""
+
+    def test_one_connection(self):
+        """From the SYN to the end it is one, and the worker's as soon as that has accepted."""
+        net = self.veth()
+        s = self.spawn([self.live("actor"), "name=master", "listen=0", "fork", "name=worker", "accept", "wait=data",
+                        "read=100", "write=100", "close", "end", "reap"], ns=net.b)
+        port = int(s.expect(rb"(?m)^ready (\d+)$")[1])
+        worker = int(s.expect(rb"(?m)^who worker (\d+)")[1])
+        need_nft(net.b, f"""table ip renumber {{
+            chain incoming {{ type nat hook prerouting priority -100; tcp dport 7080 redirect to :{port}; }}
+        }}""")
+        tl = self.lens("trace", "--netns", net.b.path)
+        with net.a:
+            c = socket.create_connection((net.b.addr4, 7080))
+        s.expect("(?m)^at data")
+        c.sendall(bytes(100))
+        s.tell("go")
+        self.assertEqual(len(c.recv(100, socket.MSG_WAITALL)), 100)
+        c.close()
+        s.check()
+        quiesce(*net.sides)
+        got = tl.stop().segments
+        self.assertEqual(len({r.get("conn") for r in got}), 1, Scene.story(got))
+        data = next(i for i, r in enumerate(got) if r["dir"] == "in" and r["len"])
+        self.assertEqual(got[data]["state"], "ESTABLISHED")
+        self.assertEqual({(r.get("pid"), r["lport"]) for r in got[data:]}, {(worker, port)}, Scene.story(got))
+        self.assertEqual({r.get("pid") for r in got[:data]}, {s.pid}, Scene.story(got))
 
 
 class Begin(Case):
