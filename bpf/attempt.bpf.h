@@ -75,14 +75,14 @@ struct attempts_map attempts SEC(".maps");
  */
 static __always_inline int attempt_claim(struct attempt *a)
 {
-	__u32 was = *(volatile __u32 *)&a->word;
+	__u32 was;
 
-	if (was & ATTEMPT_TOLD) /* little-endian: the bits are the lower half */
-		return 0;
+	/* In one step: another bit may change meanwhile, and that is no claim.  (Little-endian: `bits` is the lower half.) */
 	if (cfg.atomics)
-		return __sync_val_compare_and_swap(&a->word, was, was | ATTEMPT_TOLD) == was;
+		return !(__sync_fetch_and_or(&a->word, ATTEMPT_TOLD) & ATTEMPT_TOLD);
+	was = *(volatile __u32 *)&a->word;
 	a->word = was | ATTEMPT_TOLD;
-	return 1;
+	return !(was & ATTEMPT_TOLD);
 }
 
 static __always_inline struct attempt *attempt_get(struct sock *sk)
