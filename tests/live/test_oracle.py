@@ -446,23 +446,21 @@ class Redirected(Oracle):
         except AssertionError as e:
             self.skipTest(f"this kernel has no ifb: {e}")
 
-    def test_ifb(self):
-        """What arrives is shaped on an ifb, and taken in once more by the device that it came by."""
+    def through_ifb(self, hook):
         self.start(traced="a")
         self.ifb(self.net.a)
-        self.rules(self.net.a, "ingress", "fwd to ifb9")
+        self.rules(self.net.a, hook, "fwd to ifb9")
         for family in self.families:
             self.talk("both", family, ("-b", "20000"))
         self.settle()
 
+    def test_ifb(self):
+        """What arrives is shaped on an ifb, and taken in once more by the device that it came by."""
+        self.through_ifb("ingress")
+
     def test_sent_through_ifb(self):
         """What is sent goes through an ifb first."""
-        self.start(traced="a")
-        self.ifb(self.net.a)
-        self.rules(self.net.a, "egress", "fwd to ifb9")
-        for family in self.families:
-            self.talk("both", family, ("-b", "20000"))
-        self.settle()
+        self.through_ifb("egress")
 
     def test_mirrored(self):
         """Copies of all that is sent and received go to another machine."""
